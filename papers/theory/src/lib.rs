@@ -1,1 +1,7 @@
-//! placeholder
+//! Papers of the theory family.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+use harness_core::PaperReproduction;
+
+/// All papers of this family, by slug.
+pub static PAPERS: &[&dyn PaperReproduction] = &[];

@@ -1,0 +1,86 @@
+//! The only file that names a backend. CPU is burn-flex; GPU is burn-cuda, loaded at run time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// The backend of all tensors. Gradients are recorded where the tensor lives on a device of [`DeviceChoice::open`].
+pub type Backend = burn::Dispatch;
+/// A tensor on [`Backend`].
+pub type Tensor<const D: usize, K = burn::tensor::Float> = burn::tensor::Tensor<Backend, D, K>;
+/// An integer tensor.
+pub type IntTensor<const D: usize> = Tensor<D, burn::tensor::Int>;
+/// A boolean tensor.
+pub type BoolTensor<const D: usize> = Tensor<D, burn::tensor::Bool>;
+/// Where tensors live.
+pub type Device = burn::DispatchDevice;
+
+/// What the user asked to compute on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU by its index.
+    Cuda(usize),
+}
+
+impl DeviceChoice {
+    /// The device, with gradients recorded.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] where this binary was built without the `cuda` feature.
+    pub fn open(self) -> Result<Device> {
+        match self {
+            DeviceChoice::Cpu => Ok(Device::autodiff(burn::backend::flex::FlexDevice)),
+            #[cfg(feature = "cuda")]
+            DeviceChoice::Cuda(index) => Ok(Device::autodiff(burn::backend::cuda::CudaDevice::new(index))),
+            #[cfg(not(feature = "cuda"))]
+            DeviceChoice::Cuda(_) => Err(Error::Environment(
+                "this build has no CUDA: build with `cargo run -p harness --features cuda`, or use `--device cpu`"
+                    .into(),
+            )),
+        }
+    }
+
+    /// The class of device that enters a trial's key: results of one class are comparable.
+    pub fn class(self) -> &'static str {
+        match self {
+            DeviceChoice::Cpu => "cpu",
+            DeviceChoice::Cuda(_) => "cuda",
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceChoice::Cpu => write!(out, "cpu"),
+            DeviceChoice::Cuda(index) => write!(out, "cuda:{index}"),
+        }
+    }
+}
+
+impl FromStr for DeviceChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            // A GPU changes the bits of a result, so it is used only where it is asked for by name.
+            "auto" | "cpu" => Ok(DeviceChoice::Cpu),
+            "cuda" => Ok(DeviceChoice::Cuda(0)),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|index| index.parse().ok())
+                .map(DeviceChoice::Cuda)
+                .ok_or_else(|| Error::Input(format!("unknown device `{text}`: use auto, cpu, cuda or cuda:INDEX"))),
+        }
+    }
+}
+
+/// Seeds burn's own generator, which is global to the process. Call it before a trial, on the thread that runs it.
+pub fn seed(device: &Device, seed: u64) {
+    use burn::tensor::backend::Backend as _;
+    Backend::seed(device, seed);
+}

@@ -1,0 +1,217 @@
+//! Claims of a paper and the declarative tests that decide them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::Level;
+
+/// One checkable statement of a paper.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// `C1`, `C2` …
+    pub id: String,
+    /// The statement.
+    pub text: String,
+    /// What the paper prints about it, and where.
+    pub published: Published,
+    /// What we measure.
+    pub measure: String,
+    /// The rule that decides, in plain words.
+    pub rule: String,
+    /// The rule that decides, for the machine.
+    #[serde(with = "serde_yaml::with::singleton_map_recursive")]
+    pub test: Test,
+}
+
+/// What the paper prints about a claim.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// The figure or statement as published, in words.
+    pub text: String,
+    /// Table, figure, theorem or section.
+    pub source: String,
+    /// The number to stand beside ours, where there is one.
+    pub value: Option<f64>,
+}
+
+/// Which direction of a metric is the better one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Better {
+    /// Large values are good (accuracy).
+    Higher,
+    /// Small values are good (error, loss).
+    Lower,
+}
+
+/// The direction of a trend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Grows with the factor.
+    Increasing,
+    /// Falls with the factor.
+    Decreasing,
+}
+
+/// How the values of several cells of one seed become one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Across {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+}
+
+/// The cells that a test looks at: factor to admitted levels. Factors not named are free.
+pub type CellFilter = BTreeMap<String, Vec<Level>>;
+
+/// How a claim is decided. docs/statistics.md explains each in plain words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Test {
+    /// Same-seed differences between a method and a baseline.
+    Paired(Paired),
+    /// A metric moves in one direction along a factor.
+    Trend(Trend),
+    /// A metric of one arm stays on one side of a limit.
+    Bound(Bound),
+    /// Same-seed differences between a method and whichever of several baselines is best on the mean.
+    BestOf(BestOf),
+    /// All parts must hold.
+    AllOf(Vec<Test>),
+    /// One part must hold.
+    AnyOf(Vec<Test>),
+    /// Judged in Rust by the paper's module.
+    Custom,
+}
+
+/// See [`Test::Paired`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paired {
+    /// The metric compared.
+    pub metric: String,
+    /// The arm that is claimed to be better.
+    pub method: String,
+    /// The arm that it is compared with.
+    pub baseline: String,
+    /// Which direction is better.
+    pub better: Better,
+    /// The smallest difference, in the metric's unit, that counts as what the paper claims.
+    #[serde(default)]
+    pub min_effect: f64,
+    /// Which cells.
+    #[serde(default)]
+    pub cells: CellFilter,
+    /// How several cells of one seed become one number.
+    #[serde(default)]
+    pub across: Across,
+}
+
+/// See [`Test::Trend`]. The effect is the Spearman rank correlation between factor and metric, per seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trend {
+    /// The metric that moves.
+    pub metric: String,
+    /// The arm in which it moves.
+    pub arm: String,
+    /// The numeric factor along which it moves.
+    pub over: String,
+    /// In which direction.
+    pub direction: Direction,
+    /// The smallest size of the rank correlation that counts, in (0, 1].
+    #[serde(default)]
+    pub min_effect: f64,
+    /// Which cells.
+    #[serde(default)]
+    pub cells: CellFilter,
+}
+
+/// See [`Test::Bound`]. Exactly one of the limits is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bound {
+    /// The metric that is limited.
+    pub metric: String,
+    /// The arm that is measured.
+    pub arm: String,
+    /// Upper limit.
+    pub at_most: Option<f64>,
+    /// Lower limit.
+    pub at_least: Option<f64>,
+    /// Which cells.
+    #[serde(default)]
+    pub cells: CellFilter,
+    /// How several cells of one seed become one number; the worst of them where absent.
+    pub across: Option<Across>,
+}
+
+/// See [`Test::BestOf`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BestOf {
+    /// The metric compared.
+    pub metric: String,
+    /// The arm that is claimed to be better.
+    pub method: String,
+    /// The arms that it is compared with.
+    pub baselines: Vec<String>,
+    /// Which direction is better.
+    pub better: Better,
+    /// The smallest difference that counts.
+    #[serde(default)]
+    pub min_effect: f64,
+    /// Which cells.
+    #[serde(default)]
+    pub cells: CellFilter,
+    /// How several cells of one seed become one number.
+    #[serde(default)]
+    pub across: Across,
+}
+
+impl Test {
+    /// The arms that the test names.
+    pub fn arms(&self) -> Vec<&str> {
+        match self {
+            Test::Paired(test) => vec![&test.method, &test.baseline],
+            Test::Trend(test) => vec![&test.arm],
+            Test::Bound(test) => vec![&test.arm],
+            Test::BestOf(test) => std::iter::once(&test.method).chain(&test.baselines).map(String::as_str).collect(),
+            Test::AllOf(parts) | Test::AnyOf(parts) => parts.iter().flat_map(Test::arms).collect(),
+            Test::Custom => Vec::new(),
+        }
+    }
+
+    /// Checks what the types cannot say; the error is a message.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let effect = |value: f64| {
+            if value.is_finite() && value >= 0.0 {
+                Ok(())
+            } else {
+                Err(format!("min_effect {value} must be a finite number of at least 0"))
+            }
+        };
+        match self {
+            Test::Paired(test) => effect(test.min_effect),
+            Test::Trend(test) => effect(test.min_effect),
+            Test::Bound(test) => match (test.at_most, test.at_least) {
+                (Some(limit), None) | (None, Some(limit)) if limit.is_finite() => Ok(()),
+                _ => Err("bound needs exactly one finite limit: at_most or at_least".into()),
+            },
+            Test::BestOf(test) if test.baselines.is_empty() => Err("best_of needs at least one baseline".into()),
+            Test::BestOf(test) => effect(test.min_effect),
+            Test::AllOf(parts) | Test::AnyOf(parts) if parts.is_empty() => Err("needs at least one part".into()),
+            Test::AllOf(parts) | Test::AnyOf(parts) => parts.iter().try_for_each(Test::check),
+            Test::Custom => Ok(()),
+        }
+    }
+}

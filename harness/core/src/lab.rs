@@ -1,0 +1,262 @@
+//! What a running trial has: device, random streams, data, settings, and where to leave its results.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::backend::Device;
+use crate::data::CachedSet;
+use crate::error::{Error, Result};
+use crate::number::Number;
+use crate::record::{Image, Series};
+use crate::rng::{self, Stream};
+use crate::trial::{DataSource, Trial};
+
+/// A data set as a trial finds it.
+#[derive(Debug, Clone)]
+pub enum Data {
+    /// The registered files.
+    Real(CachedSet),
+    /// Not to be had, or not wanted: the paper generates a stand-in.
+    Synthetic,
+}
+
+/// What runs a trial: where progress goes, where data and checkpoints come from.
+pub trait Host {
+    /// Opens a data set whose files are in the cache.
+    ///
+    /// # Errors
+    /// Where the files are gone or changed since the plan was made.
+    fn open(&mut self, id: &str) -> Result<CachedSet>;
+    /// Takes note of progress.
+    fn progress(&mut self, done: u64, total: u64);
+    /// Whether the user asked to stop.
+    fn cancelled(&self) -> bool;
+    /// Keeps a checkpoint of the trial, replacing an older one.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    fn save_checkpoint(&mut self, state: &[u8]) -> Result<()>;
+    /// The latest checkpoint of this trial, if there is one that is whole.
+    fn load_checkpoint(&mut self) -> Option<Vec<u8>>;
+}
+
+/// A host for tests, doctests and notebooks: no data in the cache, no checkpoints, no progress shown.
+#[derive(Debug, Default)]
+pub struct QuietHost;
+
+impl Host for QuietHost {
+    fn open(&mut self, id: &str) -> Result<CachedSet> {
+        Err(Error::Missing(format!("data set `{id}` is not available here")))
+    }
+    fn progress(&mut self, _done: u64, _total: u64) {}
+    fn cancelled(&self) -> bool {
+        false
+    }
+    fn save_checkpoint(&mut self, _state: &[u8]) -> Result<()> {
+        Ok(())
+    }
+    fn load_checkpoint(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// All that a trial recorded.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Notebook {
+    /// Final numbers.
+    pub metrics: BTreeMap<String, Number>,
+    /// Measured times.
+    pub timings: BTreeMap<String, Number>,
+    /// Curves.
+    pub series: BTreeMap<String, Series>,
+    /// Pictures.
+    pub images: BTreeMap<String, Image>,
+    /// Texts.
+    pub texts: BTreeMap<String, String>,
+    /// Training steps reported.
+    pub steps: u64,
+}
+
+/// What a trial needs, and nothing else: a paper never reads the clock, the environment, files or the network itself.
+pub struct Lab<'a> {
+    trial: &'a Trial,
+    device: Device,
+    host: &'a mut dyn Host,
+    notebook: Notebook,
+    last_checkpoint: Instant,
+}
+
+impl<'a> Lab<'a> {
+    /// A lab for `trial` on `device`.
+    pub fn new(trial: &'a Trial, device: Device, host: &'a mut dyn Host) -> Self {
+        Lab { trial, device, host, notebook: Notebook::default(), last_checkpoint: Instant::now() }
+    }
+
+    /// Where tensors live. Gradients are recorded for tensors that require them.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The random stream `name` of this paper and seed, at its beginning: the same for all arms and cells.
+    pub fn rng(&self, name: &str) -> Stream {
+        rng::stream(&self.trial.paper, name, self.trial.seed)
+    }
+
+    /// Opens a data set named in the grid block of this trial.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] where the block does not name it, or the host's error where the files are gone.
+    pub fn data(&mut self, id: &str) -> Result<Data> {
+        match self.trial.data.get(id) {
+            None => Err(Error::Failed(format!(
+                "the trial opened data set `{id}`, which its grid block in paper.yaml does not name under `data`"
+            ))),
+            Some(DataSource::Synthetic) => Ok(Data::Synthetic),
+            Some(DataSource::Real { digest }) => {
+                let set = self.host.open(id)?;
+                if &set.digest != digest {
+                    return Err(Error::Environment(format!(
+                        "data set `{id}` changed while the run was going on: run the command again"
+                    )));
+                }
+                Ok(Data::Real(set))
+            }
+        }
+    }
+
+    /// The profile's settings as the paper's own type.
+    ///
+    /// # Errors
+    /// As [`Trial::settings`].
+    pub fn settings<T: DeserializeOwned>(&self) -> Result<T> {
+        self.trial.settings()
+    }
+
+    /// Records a final number. A second value of the same name replaces the first.
+    pub fn record(&mut self, metric: &str, value: f64) {
+        self.notebook.metrics.insert(metric.to_owned(), Number(value));
+    }
+
+    /// Adds a point to a curve.
+    pub fn series(&mut self, name: &str, x: f64, y: f64) {
+        let series = self.notebook.series.entry(name.to_owned()).or_default();
+        series.x.push(Number(x));
+        series.y.push(Number(y));
+    }
+
+    /// Keeps a small picture.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] where the number of bytes is not height × width × channels.
+    pub fn image(&mut self, name: &str, image: Image) -> Result<()> {
+        let expected = image.height * image.width * image.channels;
+        if image.pixels.len() != expected || !matches!(image.channels, 1 | 3) {
+            return Err(Error::Failed(format!(
+                "image `{name}`: {} bytes for {} x {} x {}; expected {expected} with 1 or 3 channels",
+                image.pixels.len(),
+                image.height,
+                image.width,
+                image.channels
+            )));
+        }
+        self.notebook.images.insert(name.to_owned(), image);
+        Ok(())
+    }
+
+    /// Keeps a short text.
+    pub fn text(&mut self, name: &str, text: impl Into<String>) {
+        self.notebook.texts.insert(name.to_owned(), text.into());
+    }
+
+    /// Runs `work` and records how long it took in milliseconds under `name`, which ends in `_ms`. Times are kept
+    /// apart from metrics, because they differ from run to run.
+    pub fn timed<T>(&mut self, name: &str, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let value = work();
+        self.record_time(name, start.elapsed().as_secs_f64() * 1e3);
+        value
+    }
+
+    /// Records a time that was derived from [`Lab::measure`], such as a median or a ratio.
+    pub fn record_time(&mut self, name: &str, value: f64) {
+        self.notebook.timings.insert(name.to_owned(), Number(value));
+    }
+
+    /// How many milliseconds `work` takes, with its result.
+    pub fn measure<T>(&self, work: impl FnOnce() -> T) -> (T, f64) {
+        let start = Instant::now();
+        let value = work();
+        (value, start.elapsed().as_secs_f64() * 1e3)
+    }
+
+    /// Reports progress in training steps, and stops the trial if the user asked for it.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`], to be passed on with `?`.
+    pub fn progress(&mut self, done: u64, total: u64) -> Result<()> {
+        self.notebook.steps = self.notebook.steps.max(done);
+        self.host.progress(done, total);
+        if self.cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    /// Whether the user asked to stop.
+    pub fn cancelled(&self) -> bool {
+        self.host.cancelled()
+    }
+
+    /// Keeps the state of a long trial, at most every half minute: cheap to call each epoch. The state holds all
+    /// that the rest of the trial depends on, the recorded results excepted, which are kept along.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn checkpoint<T: Serialize>(&mut self, state: impl FnOnce() -> T) -> Result<()> {
+        if self.last_checkpoint.elapsed().as_secs() < 30 && !self.cancelled() {
+            return Ok(());
+        }
+        let kept = serde_json::json!({
+            "metrics": self.notebook.metrics,
+            "timings": self.notebook.timings,
+            "series": self.notebook.series,
+            "images": self.notebook.images,
+            "texts": self.notebook.texts,
+            "steps": self.notebook.steps,
+            "state": serde_json::to_value(state()).map_err(|error| Error::Failed(format!("checkpoint: {error}")))?,
+        });
+        self.host.save_checkpoint(kept.to_string().as_bytes())?;
+        self.last_checkpoint = Instant::now();
+        Ok(())
+    }
+
+    /// The state of an interrupted run of this trial, with its recorded results put back; `None` at a fresh start.
+    pub fn restore<T: DeserializeOwned>(&mut self) -> Option<T> {
+        #[derive(serde::Deserialize)]
+        struct Kept<T> {
+            metrics: BTreeMap<String, Number>,
+            timings: BTreeMap<String, Number>,
+            series: BTreeMap<String, Series>,
+            images: BTreeMap<String, Image>,
+            texts: BTreeMap<String, String>,
+            steps: u64,
+            state: T,
+        }
+        let bytes = self.host.load_checkpoint()?;
+        let kept: Kept<T> = serde_json::from_slice(&bytes).ok()?;
+        self.notebook = Notebook {
+            metrics: kept.metrics,
+            timings: kept.timings,
+            series: kept.series,
+            images: kept.images,
+            texts: kept.texts,
+            steps: kept.steps,
+        };
+        Some(kept.state)
+    }
+
+    /// All that was recorded.
+    pub fn finish(self) -> Notebook {
+        self.notebook
+    }
+}
