@@ -1,1 +1,24 @@
-//! placeholder
+//! All papers, by family.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+use harness_core::PaperReproduction;
+
+include!(concat!(env!("OUT_DIR"), "/code_digests.rs"));
+
+/// The papers of each family crate.
+static FAMILIES: &[&[&dyn PaperReproduction]] = &[papers_classification::PAPERS, papers_theory::PAPERS];
+
+/// All papers, in the order of their families, then of their slugs.
+pub fn all() -> impl Iterator<Item = &'static dyn PaperReproduction> {
+    FAMILIES.iter().flat_map(|family| family.iter().copied())
+}
+
+/// The paper of this slug.
+pub fn find(slug: &str) -> Option<&'static dyn PaperReproduction> {
+    all().find(|paper| paper.paper().slug == slug)
+}
+
+/// Digest of the code that the trials of a paper can reach; empty for a paper that is not part of this workspace.
+pub fn code_digest(slug: &str) -> &'static str {
+    CODE_DIGESTS.iter().find(|(name, _)| *name == slug).map_or("", |(_, digest)| digest)
+}

@@ -1,10 +1,11 @@
 //! What a running trial has: device, random streams, data, settings, and where to leave its results.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::backend::Device;
 use crate::data::CachedSet;
@@ -12,7 +13,11 @@ use crate::error::{Error, Result};
 use crate::number::Number;
 use crate::record::{Image, Series};
 use crate::rng::{self, Stream};
-use crate::trial::{DataSource, Trial};
+use crate::trial::{DataSource, Trial, canonical, hex};
+use crate::weights::Weights;
+
+/// How often a checkpoint is written at most.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
 /// A data set as a trial finds it.
 #[derive(Debug, Clone)]
@@ -33,7 +38,7 @@ pub trait Host {
     /// Takes note of progress.
     fn progress(&mut self, done: u64, total: u64);
     /// Whether the user asked to stop.
-    fn cancelled(&self) -> bool;
+    fn interrupt(&self) -> Interrupt;
     /// Keeps a checkpoint of the trial, replacing an older one.
     ///
     /// # Errors
@@ -41,6 +46,31 @@ pub trait Host {
     fn save_checkpoint(&mut self, state: &[u8]) -> Result<()>;
     /// The latest checkpoint of this trial, if there is one that is whole.
     fn load_checkpoint(&mut self) -> Option<Vec<u8>>;
+    /// What, besides the trial's own identity, a shared stage depends on: code and class of device.
+    fn stage_scope(&self) -> String;
+    /// The stored result of a stage. `None` makes the caller the one that computes it; another process that asks for
+    /// the same key meanwhile waits for [`Host::store_stage`], or takes over where the first one dies.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn load_stage(&mut self, key: &str) -> Result<Option<Vec<u8>>>;
+    /// Keeps the result of a stage and lets the others go on; `None` gives up without a result.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    fn store_stage(&mut self, key: &str, result: Option<&[u8]>) -> Result<()>;
+}
+
+/// How urgently the user asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Interrupt {
+    /// Not at all.
+    #[default]
+    None,
+    /// Checkpoint or finish.
+    Drain,
+    /// Stop at once.
+    Stop,
 }
 
 /// A host for tests, doctests and notebooks: no data in the cache, no checkpoints, no progress shown.
@@ -52,8 +82,8 @@ impl Host for QuietHost {
         Err(Error::Missing(format!("data set `{id}` is not available here")))
     }
     fn progress(&mut self, _done: u64, _total: u64) {}
-    fn cancelled(&self) -> bool {
-        false
+    fn interrupt(&self) -> Interrupt {
+        Interrupt::None
     }
     fn save_checkpoint(&mut self, _state: &[u8]) -> Result<()> {
         Ok(())
@@ -61,10 +91,20 @@ impl Host for QuietHost {
     fn load_checkpoint(&mut self) -> Option<Vec<u8>> {
         None
     }
+    fn stage_scope(&self) -> String {
+        String::new()
+    }
+    fn load_stage(&mut self, _key: &str) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+    fn store_stage(&mut self, _key: &str, _result: Option<&[u8]>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// All that a trial recorded.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Notebook {
     /// Final numbers.
     pub metrics: BTreeMap<String, Number>,
@@ -192,67 +232,102 @@ impl<'a> Lab<'a> {
         (value, start.elapsed().as_secs_f64() * 1e3)
     }
 
-    /// Reports progress in training steps, and stops the trial if the user asked for it.
+    /// Reports progress in training steps, and ends the trial if the user wants everything stopped at once.
     ///
     /// # Errors
     /// [`Error::Cancelled`], to be passed on with `?`.
     pub fn progress(&mut self, done: u64, total: u64) -> Result<()> {
         self.notebook.steps = self.notebook.steps.max(done);
         self.host.progress(done, total);
-        if self.cancelled() { Err(Error::Cancelled) } else { Ok(()) }
-    }
-
-    /// Whether the user asked to stop.
-    pub fn cancelled(&self) -> bool {
-        self.host.cancelled()
+        if self.host.interrupt() == Interrupt::Stop { Err(Error::Cancelled) } else { Ok(()) }
     }
 
     /// Keeps the state of a long trial, at most every half minute: cheap to call each epoch. The state holds all
-    /// that the rest of the trial depends on, the recorded results excepted, which are kept along.
+    /// that the rest of the trial depends on, the recorded results excepted, which are kept along. Where the user
+    /// asked to stop, the state is kept at once and the trial ends here, to be taken up again by the next run.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// [`Error::Cancelled`], to be passed on with `?`; the host's error where the state cannot be written.
     pub fn checkpoint<T: Serialize>(&mut self, state: impl FnOnce() -> T) -> Result<()> {
-        if self.last_checkpoint.elapsed().as_secs() < 30 && !self.cancelled() {
+        let stopping = self.host.interrupt() > Interrupt::None;
+        if self.last_checkpoint.elapsed() < CHECKPOINT_EVERY && !stopping {
             return Ok(());
         }
-        let kept = serde_json::json!({
-            "metrics": self.notebook.metrics,
-            "timings": self.notebook.timings,
-            "series": self.notebook.series,
-            "images": self.notebook.images,
-            "texts": self.notebook.texts,
-            "steps": self.notebook.steps,
-            "state": serde_json::to_value(state()).map_err(|error| Error::Failed(format!("checkpoint: {error}")))?,
-        });
+        let state = serde_json::to_value(state()).map_err(|error| Error::Failed(format!("checkpoint: {error}")))?;
+        let kept = serde_json::json!({ "notebook": self.notebook, "state": state });
         self.host.save_checkpoint(kept.to_string().as_bytes())?;
         self.last_checkpoint = Instant::now();
-        Ok(())
+        if stopping { Err(Error::Cancelled) } else { Ok(()) }
     }
 
     /// The state of an interrupted run of this trial, with its recorded results put back; `None` at a fresh start.
     pub fn restore<T: DeserializeOwned>(&mut self) -> Option<T> {
-        #[derive(serde::Deserialize)]
+        #[derive(Deserialize)]
         struct Kept<T> {
-            metrics: BTreeMap<String, Number>,
-            timings: BTreeMap<String, Number>,
-            series: BTreeMap<String, Series>,
-            images: BTreeMap<String, Image>,
-            texts: BTreeMap<String, String>,
-            steps: u64,
+            notebook: Notebook,
             state: T,
         }
-        let bytes = self.host.load_checkpoint()?;
-        let kept: Kept<T> = serde_json::from_slice(&bytes).ok()?;
-        self.notebook = Notebook {
-            metrics: kept.metrics,
-            timings: kept.timings,
-            series: kept.series,
-            images: kept.images,
-            texts: kept.texts,
-            steps: kept.steps,
-        };
+        let kept: Kept<T> = serde_json::from_slice(&self.host.load_checkpoint()?).ok()?;
+        self.notebook = kept.notebook;
         Some(kept.state)
+    }
+
+    /// What several trials of one seed share, such as a pretrained model: computed by the first that asks, kept in
+    /// the store, and read by all others. `settings` holds everything, besides seed, data and code, that the result
+    /// depends on; arm and cell do not count unless they are in it. What `compute` records is dropped, because only
+    /// one of the trials runs it.
+    ///
+    /// ```
+    /// # use harness_core::{lab::QuietHost, backend::DeviceChoice, weights::Weights, Lab, Trial};
+    /// # let trial: Trial = serde_json::from_value(serde_json::json!({"paper": "example", "paper_version": 1,
+    /// #   "profile": "smoke", "arm": "a", "cell": {}, "seed": 0, "settings": {}, "arm_settings": {}, "data": {}}))?;
+    /// # let mut host = QuietHost;
+    /// # let mut lab = Lab::new(&trial, DeviceChoice::Cpu.open()?, &mut host);
+    /// let weights = lab.stage("pretrained", &("width", 64), |_lab| {
+    ///     let mut weights = Weights::new();
+    ///     weights.put_floats("bias", &[2], vec![0.5, -0.5]);
+    ///     Ok(weights)
+    /// })?;
+    /// assert_eq!(weights.floats("bias")?, [0.5, -0.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `compute`, and the host's where the store cannot be read or written.
+    pub fn stage(
+        &mut self,
+        name: &str,
+        settings: &impl Serialize,
+        compute: impl FnOnce(&mut Self) -> Result<Weights>,
+    ) -> Result<Weights> {
+        let identity = serde_json::json!({
+            "stage": name,
+            "paper": self.trial.paper,
+            "version": self.trial.paper_version,
+            "seed": self.trial.seed,
+            "settings": serde_json::to_value(settings).map_err(|error| Error::Failed(format!("stage {name}: {error}")))?,
+            "data": self.trial.data,
+            "scope": self.host.stage_scope(),
+        });
+        let key = hex(&Sha256::digest(canonical(&identity)));
+        if let Some(bytes) = self.host.load_stage(&key)? {
+            return Weights::from_bytes(&bytes);
+        }
+        let own = std::mem::take(&mut self.notebook);
+        let computed = compute(self);
+        let steps = self.notebook.steps;
+        self.notebook = own;
+        self.notebook.steps += steps;
+        match computed.and_then(|weights| Ok((weights.to_bytes()?, weights))) {
+            Ok((bytes, weights)) => {
+                self.host.store_stage(&key, Some(&bytes))?;
+                Ok(weights)
+            }
+            Err(error) => {
+                self.host.store_stage(&key, None)?;
+                Err(error)
+            }
+        }
     }
 
     /// All that was recorded.

@@ -6,7 +6,7 @@
 //! | [`reproduction`] | [`PaperReproduction`], the trait that a paper implements |
 //! | [`paper`], [`claim`], [`cell`] | `paper.yaml`, parsed and checked |
 //! | [`overrides`] | `--set` and override files |
-//! | [`trial`], [`lab`], [`rng`] | the unit of work, and what it may use while it runs |
+//! | [`trial`], [`lab`], [`rng`], [`weights`] | the unit of work, and what it may use while it runs |
 //! | [`record`], [`number`] | what it leaves behind |
 //! | [`results`], [`judge`], [`evidence`], [`stats`] | from records to verdicts |
 //! | [`figure`] | figures as papers describe them |
@@ -36,6 +36,7 @@ pub mod rng;
 pub mod stats;
 pub mod text;
 pub mod trial;
+pub mod weights;
 pub mod yaml;
 
 pub use error::{Error, ErrorKind, Result};
