@@ -1,0 +1,83 @@
+//! The command line: thin. Each command is a file; exit codes are 0 (ok), 1 (something failed), 2 (bad usage or
+//! input) and 3 (the environment).
+
+mod data;
+mod doctor;
+mod failure;
+mod list;
+mod new_paper;
+mod places;
+mod report;
+mod reproduce;
+mod show;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+
+/// The claims of published machine-learning papers as executable, statistically judged experiments.
+#[derive(Parser)]
+#[command(name = "harness", version, propagate_version = true, after_help = EXIT_CODES, max_term_width = 100)]
+struct Arguments {
+    #[command(flatten)]
+    places: places::Arguments,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 something failed, 2 bad usage or input, 3 environment (disk, network, \
+device).\n\nEnvironment: HARNESS_DATA (cache folder), HARNESS_MIRROR (folders or URLs, separated by `;`), \
+HARNESS_OFFLINE=1, NO_COLOR.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// List papers, their claims and what the store knows of them.
+    List(list::Arguments),
+    /// Show one paper: claims, arms, profiles, data, notes.
+    Show(show::Arguments),
+    /// Data sets: list, fetch, verify, path.
+    Data(data::Arguments),
+    /// Run experiments, judge claims and write a report.
+    Reproduce(reproduce::Arguments),
+    /// Make the report of a past run again from the store.
+    Report(report::Arguments),
+    /// Run conformance vectors through the papers' ops.
+    Verify(verify::Arguments),
+    /// Look at cores, memory, disk, GPU, cache, mirrors and store.
+    Doctor(doctor::Arguments),
+    /// Add the skeleton of a paper to this project.
+    NewPaper(new_paper::Arguments),
+    /// Run trials for a scheduler (started by `reproduce`).
+    #[command(hide = true)]
+    Worker,
+}
+
+/// Parses the command line and runs the command.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match &arguments.command {
+        Command::Worker => crate::run::worker::serve().map_err(Failure::from).map(|()| ExitCode::SUCCESS),
+        command => arguments.places.resolve().and_then(|places| run(command, &places)),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: &Command, places: &places::Places) -> Result<ExitCode, Failure> {
+    match command {
+        Command::List(arguments) => list::run(arguments, places),
+        Command::Show(arguments) => show::run(arguments, places),
+        Command::Data(arguments) => data::run(arguments, places),
+        Command::Reproduce(arguments) => reproduce::run(arguments, places),
+        Command::Report(arguments) => report::run(arguments, places),
+        Command::Verify(arguments) => verify::run(arguments, places),
+        Command::Doctor(arguments) => doctor::run(arguments, places),
+        Command::NewPaper(arguments) => new_paper::run(arguments, places),
+        Command::Worker => Ok(ExitCode::SUCCESS),
+    }
+}

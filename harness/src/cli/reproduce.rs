@@ -1,0 +1,139 @@
+//! `harness reproduce`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use clap::Args;
+use harness_core::backend::DeviceChoice;
+use harness_core::overrides::Override;
+use harness_core::paper::Profile;
+
+use super::Failure;
+use super::places::Places;
+use crate::run::plan::{DataMode, Rerun, Selection};
+use crate::run::progress::{self, Json, Sink};
+use crate::run::{machine, reproduce, scheduler};
+
+/// Options of `reproduce`.
+#[derive(Args)]
+pub struct Arguments {
+    /// Slugs of papers, families, or `all`.
+    #[arg(required = true, value_name = "PAPER|FAMILY|all")]
+    papers: Vec<String>,
+    /// Which set of sizes: smoke, quick or full.
+    #[arg(long, default_value = "quick")]
+    profile: Profile,
+    /// Number of seeds [default: the profile's].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: Option<u64>,
+    /// Trials at a time [default: one per core; one on a GPU].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    jobs: Option<u64>,
+    /// auto, cpu, cuda or cuda:INDEX; auto is cpu, because a GPU changes the bits of a result.
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// auto (real where it can be had), real or synthetic.
+    #[arg(long, default_value = "auto")]
+    data: DataMode,
+    /// Change a setting: `steps=100`, `arms.z_loss.settings.a=0.5`, `lr_perceptron:limit=50` (may be repeated).
+    #[arg(long = "set", value_name = "[PAPER:]KEY=VALUE")]
+    set: Vec<String>,
+    /// Change settings by a YAML file: slugs, below them keys as in --set.
+    #[arg(long, value_name = "FILE")]
+    settings: Vec<PathBuf>,
+    /// Run finished trials again.
+    #[arg(long, conflicts_with = "retry_failed")]
+    force: bool,
+    /// Run only the trials whose latest run failed.
+    #[arg(long)]
+    retry_failed: bool,
+    /// Print events as JSON lines on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it.
+pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> {
+    let mut overrides = Vec::new();
+    for file in &arguments.settings {
+        let name = file.display().to_string();
+        let text =
+            std::fs::read_to_string(file).map_err(|error| Failure::input(format!("--settings {name}: {error}")))?;
+        overrides.extend(Override::parse_file(&text, &name)?);
+    }
+    for text in &arguments.set {
+        overrides.push(Override::parse(text)?);
+    }
+    let selection = Selection {
+        papers: crate::catalog::select(&arguments.papers)?,
+        profile: arguments.profile,
+        seeds: arguments.seeds,
+        data: arguments.data,
+        device: arguments.device,
+        overrides,
+        rerun: match (arguments.force, arguments.retry_failed) {
+            (true, _) => Rerun::All,
+            (_, true) => Rerun::Failed,
+            _ => Rerun::Unfinished,
+        },
+    };
+    arguments.device.open()?;
+    let jobs = match (arguments.jobs, arguments.device) {
+        (Some(jobs), _) => jobs as usize,
+        (None, DeviceChoice::Cpu) => machine::cores(),
+        (None, DeviceChoice::Cuda(_)) => 1,
+    };
+    let options = scheduler::Options { jobs, cache: places.fetch.cache.clone(), program: None, interrupts: on_signals()? };
+    let mut sink: Box<dyn Sink> = if arguments.json { Box::new(Json) } else { progress::for_people() };
+    let run_places = reproduce::Places { reports: places.reports.clone(), store: places.store.clone() };
+    let command = command_line();
+    let outcome =
+        reproduce::reproduce(&selection, &run_places, &places.fetcher(), &options, &command, sink.as_mut())?;
+    if arguments.json {
+        Json::line(&outcome.json);
+    } else {
+        let mut out = anstream::stdout();
+        writeln!(out, "{}", outcome.verdicts.trim_end())?;
+        writeln!(out, "report: {}", outcome.report.join("README.md").display())?;
+    }
+    conclude(&outcome)
+}
+
+/// What keeps a run from being a success, as the exit code and a last word.
+pub fn conclude(outcome: &reproduce::Outcome) -> Result<ExitCode, Failure> {
+    if let Some(first) = outcome.damaged.first() {
+        return Err(Failure::failed(format!("{} trial files cannot be used; the first: {first}", outcome.damaged.len())));
+    }
+    if outcome.summary.left > 0 {
+        return Err(Failure::failed(format!(
+            "stopped with {} trials left: the same command goes on from here",
+            outcome.summary.left
+        )));
+    }
+    if outcome.failed > 0 {
+        return Err(Failure::failed(format!(
+            "{} trials failed; the report says why, and --retry-failed runs just those again",
+            outcome.failed
+        )));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Counts how often the user asked to stop.
+fn on_signals() -> Result<Arc<AtomicU8>, Failure> {
+    let interrupts = Arc::new(AtomicU8::new(0));
+    let counter = Arc::clone(&interrupts);
+    ctrlc::set_handler(move || {
+        let _ = counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_add(1));
+    })
+    .map_err(|error| Failure::environment(format!("signals cannot be handled: {error}")))?;
+    Ok(interrupts)
+}
+
+/// The command as typed, without the path of the program.
+fn command_line() -> String {
+    std::iter::once("harness".to_owned()).chain(std::env::args().skip(1)).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,232 @@
+//! Carrying out a selection from plan to report.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use harness_core::conformance::{CaseResult, Vectors};
+use harness_core::backend::DeviceChoice;
+use harness_core::data::Fetcher;
+use harness_core::judge::judge;
+use harness_core::record::Record;
+use harness_core::results::Results;
+use harness_core::{Error, PaperReproduction, Result};
+
+use super::manifest::{MANIFEST_VERSION, Manifest, ManifestPaper};
+use super::plan::{Plan, Selection};
+use super::progress::Sink;
+use super::scheduler::{self, Summary};
+use super::machine;
+use crate::report::{self, PaperReport, RunReport};
+use crate::store::Store;
+
+/// Where things lie.
+pub struct Places {
+    /// Folder of the reports.
+    pub reports: PathBuf,
+    /// The store.
+    pub store: Store,
+}
+
+/// What came of a run.
+pub struct Outcome {
+    /// What became of the pending trials.
+    pub summary: Summary,
+    /// The report's folder; absent where the run was stopped before any report could be made.
+    pub report: PathBuf,
+    /// The table of verdicts for the terminal.
+    pub verdicts: String,
+    /// Verdicts as JSON.
+    pub json: serde_json::Value,
+    /// Trials of the plan whose latest run failed.
+    pub failed: usize,
+    /// Trial files that are damaged.
+    pub damaged: Vec<String>,
+}
+
+/// Plans, runs, judges and reports.
+///
+/// # Errors
+/// What the user got wrong (found before the first trial), and what the disk refuses.
+pub fn reproduce(
+    selection: &Selection,
+    places: &Places,
+    fetcher: &Fetcher,
+    options: &scheduler::Options,
+    command: &str,
+    sink: &mut dyn Sink,
+) -> Result<Outcome> {
+    let start = Instant::now();
+    let started_unix = scheduler::unix_now();
+    let plan = Plan::new(selection, &places.store, fetcher)?;
+    for (set, reason) in &plan.stand_ins {
+        sink.event(&super::progress::Event::Warning(format!("data set {set} is generated, not real: {reason}")));
+    }
+    let summary = scheduler::run(&plan, &places.store, options, sink)?;
+    let manifest = Manifest {
+        version: MANIFEST_VERSION,
+        id: run_id(&places.reports, started_unix),
+        command: command.to_owned(),
+        started_unix,
+        wall_s: start.elapsed().as_secs_f64(),
+        profile: plan.profile,
+        device: plan.device.to_string(),
+        machine: machine::describe(),
+        harness: env!("CARGO_PKG_VERSION").to_owned(),
+        stand_ins: plan.stand_ins.clone(),
+        papers: Manifest::papers_of(&plan),
+    };
+    // A run that found everything done has the report of the run that did it.
+    let fresh = summary == Summary::default();
+    let manifest = match Manifest::runs(&places.reports).last().map(|id| Manifest::read(&places.reports, id)) {
+        Some(Ok(last)) if fresh && same_run(&last, &manifest) => last,
+        _ => manifest,
+    };
+    let written = places.reports.join(&manifest.id).join("README.md").is_file();
+    let judged = Judged::from_store(&manifest, &places.store)?;
+    let outcome = judged.report(&manifest, &places.reports, !written)?;
+    Ok(Outcome { summary, ..outcome })
+}
+
+/// Makes the report of a past run again from the store.
+///
+/// # Errors
+/// Where there is no such run, or the disk refuses.
+pub fn report_again(id: &str, places: &Places) -> Result<Outcome> {
+    let manifest = Manifest::read(&places.reports, id)?;
+    Judged::from_store(&manifest, &places.store)?.report(&manifest, &places.reports, true)
+}
+
+fn same_run(a: &Manifest, b: &Manifest) -> bool {
+    a.profile == b.profile && a.device == b.device && a.papers == b.papers && a.harness == b.harness
+}
+
+/// A name that sorts by time: `2026-11-25T17-26-02Z`.
+fn run_id(reports: &Path, started_unix: u64) -> String {
+    let time = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(started_unix));
+    let id = time.to_string().replace(':', "-");
+    (1..)
+        .map(|count| if count == 1 { id.clone() } else { format!("{id}-{count}") })
+        .find(|id| !reports.join(id).exists())
+        .unwrap_or(id)
+}
+
+/// The results and verdicts of a run.
+struct Judged {
+    papers: Vec<JudgedPaper>,
+    damaged: Vec<String>,
+}
+
+struct JudgedPaper {
+    reproduction: &'static dyn PaperReproduction,
+    results: Results,
+    failed: usize,
+}
+
+impl Judged {
+    fn from_store(manifest: &Manifest, store: &Store) -> Result<Self> {
+        let mut damaged = Vec::new();
+        let mut papers = Vec::new();
+        for entry in &manifest.papers {
+            let slug = &entry.paper.slug;
+            let reproduction = crate::catalog::find(slug)
+                .ok_or_else(|| Error::Input(format!("this build does not know the paper `{slug}` of the run")))?;
+            let records = records_of(entry, manifest, store, &mut damaged);
+            let failed = records.iter().filter(|record| matches!(record.outcome, harness_core::record::Outcome::Failed { .. })).count();
+            papers.push(JudgedPaper { reproduction, results: Results::new(slug, manifest.profile, records), failed });
+        }
+        Ok(Judged { papers, damaged })
+    }
+
+    fn report(&self, manifest: &Manifest, reports: &Path, write: bool) -> Result<Outcome> {
+        let papers: Vec<PaperReport<'_>> = manifest
+            .papers
+            .iter()
+            .zip(&self.papers)
+            .map(|(entry, judged)| PaperReport {
+                paper: &entry.paper,
+                profile: manifest.profile,
+                results: &judged.results,
+                judgements: entry
+                    .paper
+                    .claims
+                    .iter()
+                    .map(|claim| (claim.id.clone(), judge(judged.reproduction, claim, &judged.results)))
+                    .collect(),
+                figures: if write { judged.reproduction.figures(&judged.results) } else { Vec::new() },
+                conformance: if write { conformance(judged.reproduction) } else { Vec::new() },
+                planned_trials: entry.keys.len(),
+                overrides: entry.overrides.clone(),
+            })
+            .collect();
+        let synthetic_note = (!manifest.stand_ins.is_empty()).then(|| {
+            let sets: Vec<&str> = manifest.stand_ins.keys().map(String::as_str).collect();
+            format!("generated data in place of: {}", sets.join(", "))
+        });
+        let run = RunReport {
+            id: manifest.id.clone(),
+            command: manifest.command.clone(),
+            started_unix: manifest.started_unix,
+            wall_s: manifest.wall_s,
+            machine: manifest.machine.clone(),
+            device: manifest.device.clone(),
+            harness_version: manifest.harness.clone(),
+            synthetic_note,
+            papers,
+        };
+        let folder = reports.join(&manifest.id);
+        if write {
+            report::write(&run, &folder)?;
+            manifest.write(reports)?;
+        }
+        Ok(Outcome {
+            summary: Summary::default(),
+            verdicts: report::summary(&run),
+            json: verdicts_json(&run),
+            report: folder,
+            failed: self.papers.iter().map(|paper| paper.failed).sum(),
+            damaged: self.damaged.clone(),
+        })
+    }
+}
+
+/// The stored trials of a paper, the failed ones too; damaged files are named and left out.
+fn records_of(entry: &ManifestPaper, manifest: &Manifest, store: &Store, damaged: &mut Vec<String>) -> Vec<Record> {
+    let slug = &entry.paper.slug;
+    let mut records = Vec::new();
+    for key in &entry.keys {
+        let found = match store.read(slug, manifest.profile, key) {
+            Ok(None) => store.read_failed(slug, manifest.profile, key),
+            found => found,
+        };
+        match found {
+            Ok(record) => records.extend(record),
+            Err(error) => damaged.push(error.to_string()),
+        }
+    }
+    records
+}
+
+/// The paper's vectors through its ops, on the processor.
+pub fn conformance(reproduction: &dyn PaperReproduction) -> Vec<CaseResult> {
+    let slug = &reproduction.paper().slug;
+    match (Vectors::parse(reproduction.vectors(), slug), DeviceChoice::Cpu.open()) {
+        (Ok(vectors), Ok(device)) => vectors.run(reproduction.ops(), &device),
+        _ => Vec::new(),
+    }
+}
+
+fn verdicts_json(run: &RunReport<'_>) -> serde_json::Value {
+    let papers: Vec<serde_json::Value> = run
+        .papers
+        .iter()
+        .map(|paper| {
+            let claims: Vec<serde_json::Value> = paper
+                .judgements
+                .iter()
+                .map(|(claim, evidence)| serde_json::json!({"claim": claim, "evidence": evidence}))
+                .collect();
+            serde_json::json!({"paper": paper.paper.slug, "profile": paper.profile, "claims": claims})
+        })
+        .collect();
+    serde_json::json!({"event": "report", "id": run.id, "papers": papers})
+}
