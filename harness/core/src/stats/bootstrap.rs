@@ -11,11 +11,11 @@ const MIN_REPLICATES: usize = 100;
 
 /// Percentile bootstrap interval of any statistic of independent values.
 ///
-/// Draws `replicates` samples of size n with replacement, computes `statistic` on each, and returns the
-/// `(1 ± level)/2` quantiles (type 7) of the results (Efron, "Bootstrap methods: another look at the jackknife", Annals
-/// of Statistics 7, 1979; Efron and Tibshirani, *An introduction to the bootstrap*, chapter 13). It is too narrow for few
-/// values: below about ten use [`t_interval`](super::t_interval) where that applies. The result depends on `rng` alone,
-/// and so repeats exactly from the same seed.
+/// Draws `replicates` samples of size n with replacement, computes `statistic` on each, and returns the `(1 ± level)/2`
+/// quantiles (type 7) of the results (Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics
+/// 7, 1979; Efron and Tibshirani, *An introduction to the bootstrap*, chapter 13). It is too narrow for few values:
+/// below about ten use [`t_interval`](super::t_interval) where that applies. The result depends on `rng` alone, and so
+/// repeats exactly from the same seed.
 ///
 /// # Errors
 /// Fewer than two values, a value that is not finite, fewer than 100 replicates, `level` not strictly between 0 and 1,

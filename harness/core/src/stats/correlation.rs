@@ -56,8 +56,8 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Result<f64, StatsError> {
 
 /// Kendall's tau-b, in `[-1, 1]`.
 ///
-/// `τ_b = (P − Q) / √((N − T_x)(N − T_y))` over the `N = n(n−1)/2` pairs of points: `P` run the same way in x and y, `Q`
-/// the opposite way, `T_x` and `T_y` are tied in x and in y (Kendall, "The treatment of ties in ranking problems",
+/// `τ_b = (P − Q) / √((N − T_x)(N − T_y))` over the `N = n(n−1)/2` pairs of points: `P` run the same way in x and y,
+/// `Q` the opposite way, `T_x` and `T_y` are tied in x and in y (Kendall, "The treatment of ties in ranking problems",
 /// Biometrika 33, 1945). Takes time quadratic in n.
 ///
 /// # Errors

@@ -33,11 +33,11 @@ pub struct Equivalence {
 
 /// Two one-sided paired t tests: is the true mean difference within `±margin`?
 ///
-/// `t_lower = (d̄ + margin)/se` against the upper tail and `t_upper = (d̄ − margin)/se` against the lower one; the claim
-/// of equivalence needs both (Schuirmann, "A comparison of the two one-sided tests procedure and the power approach for
-/// assessing the equivalence of average bioavailability", J. Pharmacokinetics and Biopharmaceutics 15, 1987). The margin
-/// must be chosen before looking at the values. Without any variance both p-values are 0 or 1, by whether the mean lies
-/// strictly within the margin.
+/// `t_lower = (d̄ + margin)/se` against the upper tail and `t_upper = (d̄ − margin)/se` against the lower one; the
+/// claim of equivalence needs both (Schuirmann, "A comparison of the two one-sided tests procedure and the power
+/// approach for assessing the equivalence of average bioavailability", J. Pharmacokinetics and Biopharmaceutics 15,
+/// 1987). The margin must be chosen before looking at the values. Without any variance both p-values are 0 or 1, by
+/// whether the mean lies strictly within the margin.
 ///
 /// # Errors
 /// Fewer than two values, a value that is not finite, a margin that is not above 0 and finite, `alpha` not strictly

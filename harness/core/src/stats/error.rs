@@ -15,7 +15,7 @@ pub enum StatsError {
     },
     /// A value is NaN or infinite.
     #[error(
-        "expected finite values, got {value} at index {index}; find out why this value is not a number before judging the others"
+        "expected finite values, got {value} at index {index}; find out where it comes from before judging the rest"
     )]
     NotFinite {
         /// Position of the first such value.
@@ -63,7 +63,7 @@ pub enum StatsError {
     NoTasks,
     /// A statistic returned NaN or infinity for finite values.
     #[error(
-        "expected a finite statistic in every bootstrap replicate, got {value}; choose one that is defined when values repeat"
+        "expected a finite statistic in every bootstrap replicate, got {value}; use one that is defined for repeated values"
     )]
     StatisticNotFinite {
         /// What it returned.

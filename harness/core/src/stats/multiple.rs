@@ -24,9 +24,10 @@ pub fn holm(p_values: &[f64]) -> Result<Vec<f64>, StatsError> {
 
 /// Benjamini and Hochberg's step-up adjustment: controls the expected share of false ones among the rejections.
 ///
-/// With p-values sorted ascending, `p̃₍ᵢ₎ = min_{j≥i} min(1, (m/j) p₍ⱼ₎)`. Valid for independent or positively dependent
-/// tests (Benjamini and Hochberg, "Controlling the false discovery rate", J. Royal Statistical Society B 57, 1995).
-/// For screening many cells; claims are adjusted by [`holm`]. Returned in the order of the input; empty for empty input.
+/// With p-values sorted ascending, `p̃₍ᵢ₎ = min_{j≥i} min(1, (m/j) p₍ⱼ₎)`. Valid for independent or positively
+/// dependent tests (Benjamini and Hochberg, "Controlling the false discovery rate", J. Royal Statistical Society B 57,
+/// 1995). For screening many cells; claims are adjusted by [`holm`]. Returned in the order of the input; empty for
+/// empty input.
 ///
 /// # Errors
 /// A p-value that is NaN or outside of `[0, 1]`.

@@ -3,7 +3,7 @@
 //! All by the noncentral t distribution, not by a normal approximation, which is far too optimistic for the three to
 //! ten seeds of a typical experiment.
 
-use super::error::{StatsError, check_open_unit};
+use super::error::{StatsError, check_open_unit, check_result};
 use super::noncentral;
 use super::student;
 
@@ -38,18 +38,18 @@ pub fn power_paired_t(effect: f64, sd: f64, n: usize, alpha: f64) -> Result<f64,
 
 /// Smallest true effect that `n` pairs show with the given power in a two-sided paired t test at level `alpha`.
 ///
-/// The positive `effect` with `power_paired_t(effect, sd, n, alpha) = power`, in the unit of `sd`; 0 if `sd` is 0. It is
-/// proportional to `sd`. An experiment that found nothing has not ruled out effects smaller than this.
+/// The positive `effect` with `power_paired_t(effect, sd, n, alpha) = power`, in the unit of `sd`; 0 if `sd` is 0. It
+/// is proportional to `sd`. An experiment that found nothing has not ruled out effects smaller than this.
 ///
 /// # Errors
 /// `n` below 2, `sd` negative or not finite, `alpha` not strictly between 0 and 1, or `power` not above `alpha` (which
-/// no effect at all reaches) or above 0.9999.
+/// no effect at all reaches) or above 0.9999, or overflow.
 pub fn detectable_effect(sd: f64, n: usize, alpha: f64, power: f64) -> Result<f64, StatsError> {
     check_sd(sd)?;
     check_count(n)?;
     check_open_unit("alpha", alpha)?;
     check_power(power, alpha)?;
-    Ok(TwoSidedTest::new(n, alpha).noncentrality(power) * sd / (n as f64).sqrt())
+    check_result(TwoSidedTest::new(n, alpha).noncentrality(power) * (sd / (n as f64).sqrt()))
 }
 
 /// Smallest number of pairs, from 2 to `max`, that shows `effect` with the given power in a two-sided paired t test.
@@ -57,8 +57,8 @@ pub fn detectable_effect(sd: f64, n: usize, alpha: f64, power: f64) -> Result<f6
 /// `None` if even `max` pairs do not, which includes an effect of 0.
 ///
 /// # Errors
-/// An effect that is not finite, `sd` negative or not finite, `alpha` not strictly between 0 and 1, or `power` not above
-/// `alpha` or above 0.9999.
+/// An effect that is not finite, `sd` negative or not finite, `alpha` not strictly between 0 and 1, or `power` not
+/// above `alpha` or above 0.9999.
 pub fn seeds_needed(effect: f64, sd: f64, alpha: f64, power: f64, max: usize) -> Result<Option<usize>, StatsError> {
     check_effect(effect)?;
     check_sd(sd)?;

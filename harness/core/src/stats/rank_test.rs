@@ -72,11 +72,11 @@ pub fn sign_test(differences: &[f64], alternative: Alternative) -> Result<SignTe
 /// Wilcoxon signed-rank test: are the differences symmetric around zero?
 ///
 /// Ranks the absolute differences (tied ones share their mean rank, zeros are left out) and sums the ranks of the
-/// positive ones (Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1, 1945). Up to 25 non-zero
-/// differences the p-value is exact, from the distribution over all `2ⁿ` assignments of signs to the ranks at hand, ties
-/// included. Above that it comes from the normal approximation with `μ = n(n+1)/4`,
-/// `σ² = n(n+1)(2n+1)/24 − Σ(t³−t)/48` over the tie sizes `t`, and a continuity correction of 1/2, as in SciPy's
-/// `wilcoxon(…, method="asymptotic", correction=True)`.
+/// positive ones (Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1, 1945). Up to 25
+/// non-zero differences the p-value is exact, from the distribution over all `2ⁿ` assignments of signs to the ranks at
+/// hand, ties included. Above that it comes from the normal approximation with `μ = n(n+1)/4`, `σ² = n(n+1)(2n+1)/24 −
+/// Σ(t³−t)/48` over the tie sizes `t`, and a continuity correction of 1/2, as in SciPy's `wilcoxon(…,
+/// method="asymptotic", correction=True)`.
 ///
 /// # Errors
 /// No values, or a value that is not finite.

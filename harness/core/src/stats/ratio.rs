@@ -15,13 +15,14 @@ pub struct RatioEstimate {
 
 /// Interval of `numerator / denominator`, paired value by value, by Student's t on the logarithms.
 ///
-/// With `ℓᵢ = ln aᵢ − ln bᵢ` the estimate is `exp(ℓ̄)` and the interval `exp(ℓ̄ ± t₍ₙ₋₁₎ · s_ℓ/√n)`. This is the interval
-/// of the *geometric mean of the ratios*, not that of the ratio of means for which Fieller's theorem (J. Royal
+/// With `ℓᵢ = ln aᵢ − ln bᵢ` the estimate is `exp(ℓ̄)` and the interval `exp(ℓ̄ ± t₍ₙ₋₁₎ · s_ℓ/√n)`. This is the
+/// interval of the *geometric mean of the ratios*, not that of the ratio of means for which Fieller's theorem (J. Royal
 /// Statistical Society B 16, 1954) is made: the pairs share a seed, their ratio is the quantity of interest, its
 /// reciprocal gets the reciprocal interval, and the interval can never be unbounded.
 ///
 /// # Errors
-/// Unequal lengths, fewer than two pairs, a value that is not finite or not above 0, `level` not strictly between 0 and 1.
+/// Unequal lengths, fewer than two pairs, a value that is not finite or not above 0, `level` not strictly between 0 and
+/// 1.
 pub fn ratio_interval(numerator: &[f64], denominator: &[f64], level: f64) -> Result<RatioEstimate, StatsError> {
     check_pairs(numerator, denominator, 2)?;
     check_positive(numerator)?;

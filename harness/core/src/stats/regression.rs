@@ -32,8 +32,8 @@ pub struct LinearFit {
 /// independent: several seeds at one x are, points along one training curve are not.
 ///
 /// # Errors
-/// Unequal lengths, fewer than three points, a value that is not finite, x values that do not vary, `level` not strictly
-/// between 0 and 1, or overflow.
+/// Unequal lengths, fewer than three points, a value that is not finite, x values that do not vary, `level` not
+/// strictly between 0 and 1, or overflow.
 pub fn linear_fit(x: &[f64], y: &[f64], level: f64) -> Result<LinearFit, StatsError> {
     check_pairs(x, y, 3)?;
     check_open_unit("level", level)?;

@@ -43,7 +43,8 @@ pub struct TTest {
     /// Two-sided interval of the mean, whatever the alternative: a reader wants both ends.
     pub interval: Interval,
     /// Smallest true effect that a two-sided test at `1 − level` shows with a probability of [`DETECTABLE_POWER`],
-    /// given this `n` and taking this `sd` for the true one. See [`detectable_effect`].
+    /// given this `n` and taking this `sd` for the true one; 0 if `1 − level` is no smaller than that probability. See
+    /// [`detectable_effect`].
     pub detectable: f64,
 }
 
@@ -102,6 +103,7 @@ pub fn one_sample_t(values: &[f64], null: f64, level: f64, alternative: Alternat
     if !null.is_finite() {
         return Err(StatsError::OutOfRange { name: "null value", range: "finite", got: null });
     }
+    let alpha = 1.0 - level;
     let n = values.len();
     let df = n as f64 - 1.0;
     let (mean, sd) = (mean(values)?, std_dev(values)?);
@@ -115,8 +117,8 @@ pub fn one_sample_t(values: &[f64], null: f64, level: f64, alternative: Alternat
         t,
         df,
         p_value: p_value(t, se, df, alternative),
-        interval: Interval::around(mean, student::critical_two_sided(1.0 - level, df) * se, level)?,
-        detectable: detectable_effect(sd, n, 1.0 - level, DETECTABLE_POWER)?,
+        interval: Interval::around(mean, student::critical_two_sided(alpha, df) * se, level)?,
+        detectable: if alpha < DETECTABLE_POWER { detectable_effect(sd, n, alpha, DETECTABLE_POWER)? } else { 0.0 },
     })
 }
 
