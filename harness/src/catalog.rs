@@ -10,7 +10,7 @@ use harness_core::{Error, PaperReproduction, Result};
 pub fn all() -> Vec<&'static dyn PaperReproduction> {
     #[cfg(feature = "fault-injection")]
     if std::env::var_os("HARNESS_FIXTURES").is_some() {
-        return harness_fixtures::PAPERS.to_vec();
+        return harness_fixtures::papers().collect();
     }
     papers::all().collect()
 }

@@ -1,5 +1,7 @@
 //! The one error type of core, and what each error means for the exit code.
 
+use crate::data::DataError;
+use crate::stats::StatsError;
 use crate::yaml::YamlError;
 
 /// A result whose error is [`enum@Error`].
@@ -20,6 +22,12 @@ pub enum Error {
     /// A YAML document that cannot be read or says something impossible.
     #[error(transparent)]
     Yaml(#[from] YamlError),
+    /// A data set that cannot be had or read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A statistic that is not defined for its values.
+    #[error(transparent)]
+    Stats(#[from] StatsError),
     /// The results that a claim or figure needs are not there.
     #[error("{0}")]
     Missing(String),
@@ -51,6 +59,8 @@ impl Error {
         match self {
             Error::Input(_) | Error::Yaml(_) => ErrorKind::Input,
             Error::Environment(_) => ErrorKind::Environment,
+            Error::Data(error) if error.is_environment() => ErrorKind::Environment,
+            Error::Data(_) => ErrorKind::Input,
             _ => ErrorKind::Failed,
         }
     }

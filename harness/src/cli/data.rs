@@ -58,7 +58,7 @@ fn list(json: bool, places: &Places) -> Result<ExitCode, Failure> {
     let mut rows = Vec::new();
     for set in Registry::builtin().sets() {
         let files = fetcher.status(&set.id)?;
-        let cached = files.iter().filter(|file| file.state.is_cached()).count();
+        let cached = files.iter().filter(|file| !matches!(file.state, FileState::Missing | FileState::Corrupt { .. })).count();
         rows.push((set, cached, files.len()));
     }
     if json {
@@ -75,7 +75,7 @@ fn list(json: bool, places: &Places) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     if table.width().is_none() {
         table.set_width(100);
     }
@@ -130,9 +130,9 @@ fn verify(names: &[String], places: &Places) -> Result<ExitCode, Failure> {
                     bad += 1;
                     writeln!(out, "missing  {id}/{}", file.name)?;
                 }
-                FileState::Damaged { reason } => {
+                FileState::Corrupt { expected, found } => {
                     bad += 1;
-                    writeln!(out, "damaged  {id}/{}: {reason}", file.name)?;
+                    writeln!(out, "damaged  {id}/{}: sha256 is {found}, expected {expected}", file.name)?;
                 }
                 _ => {
                     good += 1;

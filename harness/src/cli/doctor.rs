@@ -83,10 +83,10 @@ fn memory() -> Finding {
 fn disk(reports: &Path) -> Finding {
     let existing = reports.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
     let real = existing.canonicalize().unwrap_or_else(|_| existing.to_path_buf());
-    let disks = Disks::new_with_refreshed_list();
+    let disks = Disks::new_with_refreshed_list().ok();
     let disk = disks
-        .list()
         .iter()
+        .flat_map(|disks| disks.iter())
         .filter(|disk| real.starts_with(disk.mount_point()))
         .max_by_key(|disk| disk.mount_point().as_os_str().len());
     let writable = tempfile::tempfile_in(existing).is_ok();

@@ -70,7 +70,7 @@ impl From<DataError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Failure::environment(error.to_string())
+        Error::from(error).into()
     }
 }
 

@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     if table.width().is_none() {
         table.set_width(80);
     }

@@ -69,8 +69,7 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
 }
 
 fn render(template: &str, family: &str, slug: &str) -> Result<String, Failure> {
-    let mut environment = Environment::new();
-    environment.set_keep_trailing_newline(true);
+    let environment = Environment::new();
     let type_name: String = slug
         .split('_')
         .flat_map(|word| {
@@ -80,6 +79,8 @@ fn render(template: &str, family: &str, slug: &str) -> Result<String, Failure> {
         .collect();
     environment
         .render_str(template, context! { family, slug, type_name })
+        // The engine drops the newline at the end of a template.
+        .map(|text| format!("{}\n", text.trim_end()))
         .map_err(|error| Failure::failed(format!("the template cannot be rendered: {error}")))
 }
 

@@ -6,12 +6,11 @@ use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 pub fn describe() -> String {
     let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()));
     let processor = system
-        .cpus()
-        .first()
-        .map(|cpu| cpu.brand().split_whitespace().collect::<Vec<_>>().join(" "))
+        .ok()
+        .and_then(|system| Some(system.cpus().first()?.brand().split_whitespace().collect::<Vec<_>>().join(" ")))
         .filter(|brand| !brand.is_empty())
         .unwrap_or_else(|| "unknown processor".into());
-    let os = System::name().unwrap_or_else(|| std::env::consts::OS.into());
+    let os = System::name().unwrap_or_else(|_| std::env::consts::OS.into());
     format!("{os} {}, {processor}, {} cores", std::env::consts::ARCH, cores())
 }
 
@@ -22,8 +21,11 @@ pub fn cores() -> usize {
 
 /// Memory of the machine and the part of it that is free, in MiB.
 pub fn memory_mb() -> (u64, u64) {
-    let system = System::new_with_specifics(RefreshKind::nothing().with_memory(MemoryRefreshKind::everything()));
-    (system.total_memory() >> 20, system.available_memory() >> 20)
+    match System::new_with_specifics(RefreshKind::nothing().with_memory(MemoryRefreshKind::everything())) {
+        Ok(system) => (system.total_memory() >> 20, system.available_memory() >> 20),
+        // Without knowledge nothing is held back.
+        Err(_) => (u64::MAX, u64::MAX),
+    }
 }
 
 /// A field such as `VmHWM` of `/proc/<process>/status` in MiB; `None` where there is no such file.

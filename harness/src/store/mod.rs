@@ -16,6 +16,7 @@ mod durations;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use harness_core::Error;
 use harness_core::paper::Profile;
 use harness_core::record::{RECORD_VERSION, Record};
 use harness_core::trial::hex;
@@ -61,6 +62,15 @@ pub enum StoreError {
         /// Its version.
         found: u32,
     },
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Write { .. } | StoreError::Read { .. } => Error::Environment(error.to_string()),
+            StoreError::Damaged { .. } | StoreError::Newer { .. } => Error::Failed(error.to_string()),
+        }
+    }
 }
 
 /// The directory of finished trials.
