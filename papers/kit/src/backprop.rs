@@ -54,7 +54,9 @@ pub fn input_gradient(model: &Mlp, x: Tensor<2>, labels: IntTensor<1>) -> InputG
     }
     let logits = hidden;
     let [_, classes] = logits.dims();
-    let mut upstream = softmax(logits.clone(), 1) - labels.clone().one_hot::<2>(classes).float();
+    let probabilities = softmax(logits.clone(), 1);
+    let is_label = labels.clone().one_hot::<2>(classes).equal_elem(1);
+    let mut upstream = probabilities.clone() - probabilities.zeros_like().mask_fill(is_label, 1.0);
     for (index, layer) in model.layers().iter().enumerate().rev() {
         if let (true, Some(a)) = (index < last, pre_activations.get(index)) {
             upstream = upstream * activation.derivative(a.clone());
@@ -84,7 +86,8 @@ mod tests {
         let device = DeviceChoice::Cpu.open().unwrap();
         for activation in [Activation::Relu, Activation::Tanh] {
             let (model, x, labels) = setting(activation, &device);
-            let expected = read_f32(attack::input_gradient(x.clone(), |x| cross_entropy(model.forward(x), labels.clone())));
+            let expected =
+                read_f32(attack::input_gradient(x.clone(), |x| cross_entropy(model.forward(x), labels.clone())));
             let found = input_gradient(&model, x.clone(), labels.clone());
             assert_eq!(read_f32(found.losses), read_f32(cross_entropy(model.forward(x), labels)));
             for (got, want) in read_f32(found.gradient).iter().zip(&expected) {
@@ -108,7 +111,10 @@ mod tests {
                 let got = read_f32(layer_gradient(parameters, &derivatives));
                 for (at, got) in got.iter().enumerate() {
                     let want = reference.derivative(layer, at, &direction);
-                    assert!((f64::from(*got) - want).abs() < 1e-4, "{activation:?} layer {layer} at {at}: {got}, {want}");
+                    assert!(
+                        (f64::from(*got) - want).abs() < 1e-4,
+                        "{activation:?} layer {layer} at {at}: {got}, {want}"
+                    );
                 }
             }
         }

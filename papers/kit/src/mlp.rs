@@ -30,7 +30,8 @@ impl Activation {
     /// Its derivative at `x`, element by element; that of ReLU at 0 is 0. Differentiable where it is not constant.
     pub fn derivative<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
-            Activation::Relu => x.greater_elem(0.0).float(),
+            // Not a conversion of the switches, which forgets that the device records gradients.
+            Activation::Relu => x.zeros_like().mask_fill(x.greater_elem(0.0), 1.0),
             Activation::Tanh => -(activation::tanh(x).square() - 1.0),
         }
     }

@@ -102,7 +102,7 @@ fn conv_norm_tangent(
 }
 
 fn relu_tangent((x, v): (Tensor<4>, Tensor<4>)) -> (Tensor<4>, Tensor<4>) {
-    (relu(x.clone()), v * x.greater_elem(0.0).float())
+    (relu(x.clone()), v.mask_fill(x.lower_equal_elem(0.0), 0.0))
 }
 
 /// A residual network: 3×3 stem, stages of basic blocks (each stage after the first halves the image), mean over
@@ -229,7 +229,11 @@ mod tests {
                 input_gradient(x.clone(), |x| model.forward(x, Mode::Evaluate).narrow(1, class, 1).squeeze_dim(1));
             let products = read_f32((gradient * v.clone()).reshape([6, -1]).sum_dim(1));
             for (row, product) in products.iter().enumerate() {
-                assert!((tangent[row * 4 + class] - product).abs() < 1e-4, "{} and {product}", tangent[row * 4 + class]);
+                assert!(
+                    (tangent[row * 4 + class] - product).abs() < 1e-4,
+                    "{} and {product}",
+                    tangent[row * 4 + class]
+                );
             }
         }
     }
