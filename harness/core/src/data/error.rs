@@ -127,6 +127,8 @@ pub struct Attempt {
     pub source: String,
     /// The reason, without a full stop.
     pub reason: String,
+    /// Whether the source has the file, but with other bytes than the registered ones.
+    pub wrong_bytes: bool,
 }
 
 impl DataError {

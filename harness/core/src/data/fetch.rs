@@ -127,12 +127,16 @@ impl Fetcher {
         // Another process may have fetched the file while this one waited for the lock.
         match self.cache.find(set, file, Rehash::IfChanged)? {
             Found::Valid { .. } => return Ok(()),
-            Found::Missing => {
-                tried.push(Attempt { source: format!("cache {}", place.display()), reason: "not there".to_owned() })
-            }
+            Found::Missing => tried.push(Attempt {
+                source: format!("cache {}", place.display()),
+                reason: "not there".to_owned(),
+                wrong_bytes: false,
+            }),
             Found::Corrupt { path, expected, found } => tried.push(Attempt {
                 source: format!("cache {}", path.display()),
                 reason: format!("sha256 is {found}, expected {expected}"),
+                // The cache may be cleaned at any time: a bad file there says nothing about the sources.
+                wrong_bytes: false,
             }),
             Found::Unverified(cached) => {
                 let (found, _) = digest::of_file(&cached.path)?;
@@ -141,7 +145,7 @@ impl Fetcher {
         }
 
         for source in self.sources(set, file) {
-            let reason = match self.try_source(set, file, &source, deadline) {
+            let (reason, wrong_bytes) = match self.try_source(set, file, &source, deadline) {
                 Ok(()) => return Ok(()),
                 Err(Failure::Fatal(error)) => return Err(error),
                 Err(Failure::Deadline) => {
@@ -149,12 +153,13 @@ impl Fetcher {
                         "the total time of {} s for this data set is over",
                         self.options.deadline.as_secs_f64()
                     );
-                    tried.push(Attempt { source: source.to_string(), reason });
+                    tried.push(Attempt { source: source.to_string(), reason, wrong_bytes: false });
                     break;
                 }
-                Err(Failure::Retry { reason, .. } | Failure::WrongBytes(reason) | Failure::Source(reason)) => reason,
+                Err(Failure::WrongBytes(reason)) => (reason, true),
+                Err(Failure::Retry { reason, .. } | Failure::Source(reason)) => (reason, false),
             };
-            tried.push(Attempt { source: source.to_string(), reason });
+            tried.push(Attempt { source: source.to_string(), reason, wrong_bytes });
         }
         Err(DataError::Unavailable(Box::new(Unavailable {
             set: set.id.clone(),

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The heavy part: the quick profile of every paper on real data, with a report that is kept.
+# usage: ci/nightly.sh [REPORTS]   (default: reports/)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+reports="${1:-reports}"
+if [ -z "${HARNESS_MIRROR:-}" ] && [ -d ../shared/data ]; then
+    HARNESS_MIRROR="$(cd ../shared/data && pwd)"
+    export HARNESS_MIRROR
+fi
+
+cargo build -p harness
+cargo run -p harness -- --reports "$reports" doctor
+cargo run -p harness -- verify all
+cargo run -p harness -- --reports "$reports" reproduce all --profile quick --data real
+
+# The same seeds give the same bits, whatever the number of workers.
+one="$(mktemp -d)"
+two="$(mktemp -d)"
+cargo run -p harness -- --reports "$one" reproduce all --profile smoke --jobs 1
+cargo run -p harness -- --reports "$two" reproduce all --profile smoke --jobs 2
+bash ci/same-metrics.sh "$one" "$two"
