@@ -16,12 +16,12 @@ fn folder(family: &str, slug: &str) -> PathBuf {
 #[test]
 fn slugs_are_unique_sorted_and_name_their_folders() {
     let mut seen = BTreeSet::new();
-    let mut last = (String::new(), String::new());
+    let mut last = None;
     for reproduction in papers::all() {
         let paper = reproduction.paper();
         assert!(seen.insert(paper.slug.clone()), "{} is listed twice", paper.slug);
-        let here = (paper.family.name().to_owned(), paper.slug.clone());
-        assert!(last < here, "{} stands before {}", last.1, here.1);
+        let here = Some((paper.family, paper.slug.clone()));
+        assert!(last < here, "{last:?} stands before {here:?}");
         last = here;
         let file = folder(paper.family.name(), &paper.slug).join("paper.yaml");
         assert_eq!(

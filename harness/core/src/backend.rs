@@ -27,6 +27,16 @@ pub enum DeviceChoice {
 }
 
 impl DeviceChoice {
+    /// The first GPU where this build has CUDA and the driver shows one, else the processor. Results of different
+    /// classes of device never share a key.
+    pub fn auto() -> Self {
+        if cfg!(feature = "cuda") && std::path::Path::new("/dev/nvidia0").exists() {
+            DeviceChoice::Cuda(0)
+        } else {
+            DeviceChoice::Cpu
+        }
+    }
+
     /// The device, with gradients recorded.
     ///
     /// # Errors
@@ -67,8 +77,8 @@ impl FromStr for DeviceChoice {
 
     fn from_str(text: &str) -> Result<Self> {
         match text {
-            // A GPU changes the bits of a result, so it is used only where it is asked for by name.
-            "auto" | "cpu" => Ok(DeviceChoice::Cpu),
+            "auto" => Ok(DeviceChoice::auto()),
+            "cpu" => Ok(DeviceChoice::Cpu),
             "cuda" => Ok(DeviceChoice::Cuda(0)),
             _ => text
                 .strip_prefix("cuda:")

@@ -10,6 +10,7 @@ mod places;
 mod report;
 mod reproduce;
 mod show;
+mod store;
 mod verify;
 
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ enum Command {
     Report(report::Arguments),
     /// Run conformance vectors through the papers' ops.
     Verify(verify::Arguments),
+    /// The store: verify, gc, export, merge.
+    Store(store::Arguments),
     /// Look at cores, memory, disk, GPU, cache, mirrors and store.
     Doctor(doctor::Arguments),
     /// Add the skeleton of a paper to this project.
@@ -76,6 +79,7 @@ fn run(command: &Command, places: &places::Places) -> Result<ExitCode, Failure> 
         Command::Reproduce(arguments) => reproduce::run(arguments, places),
         Command::Report(arguments) => report::run(arguments, places),
         Command::Verify(arguments) => verify::run(arguments, places),
+        Command::Store(arguments) => store::run(arguments, places),
         Command::Doctor(arguments) => doctor::run(arguments, places),
         Command::NewPaper(arguments) => new_paper::run(arguments, places),
         Command::Worker => Ok(ExitCode::SUCCESS),

@@ -32,7 +32,7 @@ pub struct Arguments {
     /// Trials at a time [default: one per core; one on a GPU].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     jobs: Option<u64>,
-    /// auto, cpu, cuda or cuda:INDEX; auto is cpu, because a GPU changes the bits of a result.
+    /// auto, cpu, cuda or cuda:INDEX; auto is the first GPU where build and driver have one, else the CPU.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// auto (real where it can be had), real or synthetic.

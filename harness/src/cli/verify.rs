@@ -22,7 +22,7 @@ pub struct Arguments {
     /// Read <SLUG>.json from this folder instead of the built-in vectors; a paper without a file there has no cases.
     #[arg(long, value_name = "DIR")]
     vectors: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:INDEX.
+    /// auto, cpu, cuda or cuda:INDEX; auto is the first GPU where build and driver have one, else the CPU.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// Print the result as JSON.

@@ -69,6 +69,7 @@ pub fn run(plan: &Plan, store: &Store, options: &Options, sink: &mut dyn Sink) -
     if total == 0 {
         return Ok(Summary::default());
     }
+    store.claim()?;
     let (sender, receiver) = mpsc::channel();
     let mut scheduler = Scheduler {
         plan,

@@ -1,6 +1,7 @@
 //! The store: one file per trial, from which everything else is derived.
 //!
 //! ```text
+//! STORE/version                               of the files in it
 //! STORE/<paper>/<profile>/<key>.json          a finished or skipped trial
 //! STORE/<paper>/<profile>/<key>.failed.json   the latest failure of a trial that has not finished
 //! STORE/<paper>/<profile>/<key>.checkpoint    the state of an interrupted trial
@@ -13,6 +14,7 @@
 pub mod atomic;
 mod durations;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -137,6 +139,20 @@ impl Store {
         self.root.join("stages").join(format!("{key}.safetensors"))
     }
 
+    /// Makes the folder, and makes sure that this build may write to it.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] for a store that a newer version wrote; [`StoreError::Write`] where it cannot be made.
+    pub fn claim(&self) -> Result<(), StoreError> {
+        let path = self.root.join("version");
+        match std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<u32>().ok()) {
+            Some(found) if found > RECORD_VERSION => Err(StoreError::Newer { path, found }),
+            Some(_) => Ok(()),
+            None => atomic::write(&path, format!("{RECORD_VERSION}\n").as_bytes())
+                .map_err(|source| StoreError::Write { path, source }),
+        }
+    }
+
     /// Whether the trial is finished or skipped, by the presence of its file.
     pub fn has(&self, paper: &str, profile: Profile, key: &str) -> bool {
         self.path(paper, profile, key).is_file()
@@ -183,6 +199,44 @@ impl Store {
         read_file(&self.failed_path(paper, profile, key), key)
     }
 
+    /// Takes in a trial of another store: `true` where it was not there yet. Of two outcomes of one key the better is
+    /// kept (finished before skipped before failed), and of two equally good ones the smaller digest, so that neither
+    /// the order of stores nor repetition matters.
+    ///
+    /// # Errors
+    /// As [`Store::write`] and [`Store::read`].
+    pub fn take_in(&self, record: &Record) -> Result<bool, StoreError> {
+        let (paper, profile, key) = (&record.paper, record.profile, &record.key);
+        let present = match self.read(paper, profile, key)? {
+            None => self.read_failed(paper, profile, key)?,
+            found => found,
+        };
+        let better = present.is_none_or(|present| preference(record) < preference(&present));
+        if better {
+            self.write(record)?;
+        }
+        Ok(better)
+    }
+
+    /// Files of trials, checkpoints and failures whose key is not among `keep`, and all stages and leftovers of
+    /// writes, which are only worth the time it takes to compute them.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`] where a folder cannot be listed.
+    pub fn unused(&self, keep: &BTreeSet<String>) -> Result<Vec<PathBuf>, StoreError> {
+        let mut unused = entries(&self.root.join("stages"))?;
+        for paper in folders(&self.root)? {
+            for profile in folders(&paper)? {
+                unused.extend(entries(&profile)?.into_iter().filter(|file| {
+                    let name = file.file_name().unwrap_or_default().to_string_lossy();
+                    !keep.contains(name.split('.').next().unwrap_or_default())
+                }));
+            }
+        }
+        unused.sort();
+        Ok(unused)
+    }
+
     /// Everything of the store, damaged files named; an absent store is empty.
     ///
     /// # Errors
@@ -216,6 +270,39 @@ impl Store {
         }
         Ok(contents)
     }
+}
+
+/// How many trials were taken in from another store.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Merged {
+    /// New here.
+    pub taken: usize,
+    /// There already.
+    pub present: usize,
+}
+
+impl Merged {
+    /// Counts one.
+    pub fn add(&mut self, taken: bool) {
+        if taken {
+            self.taken += 1;
+        } else {
+            self.present += 1;
+        }
+    }
+}
+
+/// Which of two records of one key is kept: the smaller. Costs and times of day do not matter to a result, but
+/// something has to decide, and the digest of the whole does so alike on every machine.
+fn preference(record: &Record) -> (u8, String) {
+    use harness_core::record::Outcome;
+    let rank = match record.outcome {
+        Outcome::Finished => 0,
+        Outcome::Skipped { .. } => 1,
+        Outcome::Failed { .. } => 2,
+    };
+    let text = serde_json::to_vec(record).unwrap_or_default();
+    (rank, hex(&Sha256::digest(text)))
 }
 
 /// The bytes of a trial file.
