@@ -2,7 +2,6 @@
 //!
 //! | module | what is inside |
 //! | --- | --- |
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 //! | [`attack`] | adversarial examples: PGD, FGSM |
 //! | [`augment`] | random views of images: crops, flips, distortions |
 //! | [`backprop`] | a backward pass as tensor operations, for derivatives of gradients |
@@ -28,6 +27,8 @@
 //! | [`softplus`] | softplus without overflow |
 //! | [`topk`] | ranks of targets, top-k error |
 //! | [`verdict`] | rules of verdicts that several papers share |
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
 pub mod attack;
 pub mod augment;
 pub mod backprop;
