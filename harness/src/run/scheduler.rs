@@ -159,6 +159,7 @@ impl<'a> Scheduler<'a> {
             }
             match receiver.recv_timeout(TICK) {
                 Ok(Message::Reply(id, Reply::Progress { done, total })) => self.progress(id, done, total, sink),
+                Ok(Message::Reply(id, Reply::Warning(text))) => self.warning(id, &text, sink),
                 Ok(Message::Reply(id, Reply::Ended(ended))) => self.ended(id, *ended, durations, sink)?,
                 Ok(Message::Gone(id, garbage)) => self.gone(id, garbage, sink)?,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -205,6 +206,16 @@ impl<'a> Scheduler<'a> {
                     self.workers.push(worker);
                     self.workers.len() - 1
                 }
+                Err(error) if !self.workers.is_empty() => {
+                    // Handles, processes or memory are scarce: those that run already have enough of them.
+                    self.parallel = self.workers.len();
+                    sink.event(&Event::Warning(format!(
+                        "no further worker process could be started ({error}): going on with {}",
+                        self.parallel
+                    )));
+                    self.queue.push_front(waiting);
+                    return Ok(());
+                }
                 Err(error) => {
                     let reason = format!("no worker process could be started: {error}");
                     return self.store_failure(planned, reason, Cost::default(), unix_now(), sink);
@@ -237,6 +248,7 @@ impl<'a> Scheduler<'a> {
     fn spawn(&self) -> io::Result<Worker<'a>> {
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let thread = std::thread::Builder::new;
         let program = match &self.options.program {
             Some(program) => program.clone(),
             None => std::env::current_exe()?,
@@ -256,11 +268,11 @@ impl<'a> Scheduler<'a> {
         let output = Arc::new(Mutex::new(VecDeque::new()));
         if let Some(stderr) = child.stderr.take() {
             let kept = Arc::clone(&output);
-            std::thread::spawn(move || keep_tail(stderr, &kept));
+            thread().spawn(move || keep_tail(stderr, &kept))?;
         }
         if let Some(stdout) = child.stdout.take() {
             let sender = self.sender.clone();
-            std::thread::spawn(move || {
+            thread().spawn(move || {
                 for line in BufReader::new(stdout).lines() {
                     let Ok(line) = line else { break };
                     match serde_json::from_str(&line) {
@@ -276,7 +288,7 @@ impl<'a> Scheduler<'a> {
                     }
                 }
                 let _ = sender.send(Message::Gone(id, None));
-            });
+            })?;
         }
         Ok(Worker { id, child, stdin, output, running: None })
     }
@@ -306,6 +318,13 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    fn warning(&mut self, id: u64, text: &str, sink: &mut dyn Sink) {
+        if let Some(running) = self.worker(id).and_then(|worker| worker.running.as_ref()) {
+            let text = format!("{}: {}", name(running.waiting.planned), printable(text));
+            sink.event(&Event::Warning(text));
+        }
+    }
+
     fn ended(
         &mut self,
         id: u64,
@@ -321,8 +340,10 @@ impl<'a> Scheduler<'a> {
         let outcome = match ended.how {
             How::Cancelled => None,
             How::Finished => Some(Outcome::Finished),
-            How::Skipped(reason) => Some(Outcome::Skipped { reason }),
-            How::Failed(reason) | How::Panicked(reason) => Some(Outcome::Failed { reason: with_output(reason, printed) }),
+            How::Skipped(reason) => Some(Outcome::Skipped { reason: printable(&reason) }),
+            How::Failed(reason) | How::Panicked(reason) => {
+                Some(Outcome::Failed { reason: with_output(reason, printed) })
+            }
         };
         if let Some(outcome) = outcome {
             let record = self.record(planned, outcome, ended.notebook, ended.cost, running.started_unix);
@@ -367,7 +388,7 @@ impl<'a> Scheduler<'a> {
         let reason = match (running.expired, garbage, status) {
             (Some(_), _, _) => format!("timed out after {} s", planned.timeout.as_secs()),
             (None, Some(garbage), _) => format!("the worker sent a message that cannot be understood: {garbage}"),
-            (None, None, Some(status)) => death(status),
+            (None, None, Some(status)) => death(status, &printed),
             (None, None, None) => "the worker vanished".into(),
         };
         let cost = Cost { wall_s: running.since.elapsed().as_secs_f64(), ..Cost::default() };
@@ -504,14 +525,24 @@ fn keep_tail(mut source: impl Read, kept: &Mutex<VecDeque<u8>>) {
     }
 }
 
-/// What a worker printed since this was last asked, without control characters.
+/// What a worker printed since this was last asked.
 fn printed(output: &Mutex<VecDeque<u8>>) -> String {
     let bytes: Vec<u8> = output.lock().map(|mut kept| kept.drain(..).collect()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    text.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>().trim().to_owned()
+    printable(&String::from_utf8_lossy(&bytes)).trim().to_owned()
+}
+
+/// A text without what steers a terminal: control characters other than line ends, and marks that turn the direction
+/// of writing. Cut where it is longer than a reason can be.
+fn printable(text: &str) -> String {
+    let steers = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().filter(|c| !steers(*c)).take(KEPT_OUTPUT).collect()
 }
 
 fn with_output(reason: String, printed: String) -> String {
+    let reason = printable(&reason);
     if printed.is_empty() { reason } else { format!("{reason}\nit printed last:\n{}", tail(&printed, 2000)) }
 }
 
@@ -521,12 +552,14 @@ fn tail(text: &str, count: usize) -> &str {
     &text[start..]
 }
 
-/// How a process died, in words.
-fn death(status: ExitStatus) -> String {
+/// How a process died, in words, with the help of what it printed last.
+fn death(status: ExitStatus, printed: &str) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => {
             let name = match signal {
                 4 => "SIGILL, illegal instruction",
+                6 if printed.contains("has overflowed its stack") => "SIGABRT, stack overflow",
+                6 if printed.contains("memory allocation of") => "SIGABRT, out of memory",
                 6 => "SIGABRT, aborted",
                 7 => "SIGBUS, bus error",
                 8 => "SIGFPE, arithmetic error",
