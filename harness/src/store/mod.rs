@@ -153,9 +153,10 @@ impl Store {
         }
     }
 
-    /// Whether the trial is finished or skipped, by the presence of its file.
+    /// Whether the trial is finished or skipped, by the presence of its file. Whatever else stands in its place counts
+    /// too: it is named when it is read, and a run that tried to replace it would lose its result.
     pub fn has(&self, paper: &str, profile: Profile, key: &str) -> bool {
-        self.path(paper, profile, key).is_file()
+        self.path(paper, profile, key).exists()
     }
 
     /// Whether the latest run of the trial failed.
@@ -207,9 +208,14 @@ impl Store {
     /// As [`Store::write`] and [`Store::read`].
     pub fn take_in(&self, record: &Record) -> Result<bool, StoreError> {
         let (paper, profile, key) = (&record.paper, record.profile, &record.key);
-        let present = match self.read(paper, profile, key)? {
-            None => self.read_failed(paper, profile, key)?,
+        let present = match self.read(paper, profile, key) {
+            Ok(None) => self.read_failed(paper, profile, key),
             found => found,
+        };
+        let present = match present {
+            // Its copy from elsewhere is the cure.
+            Err(StoreError::Damaged { .. }) => None,
+            found => found?,
         };
         let better = present.is_none_or(|present| preference(record) < preference(&present));
         if better {
