@@ -7,6 +7,7 @@
 //! | [`run`] | plan, scheduler, worker |
 //! | [`store`] | the directory of finished trials |
 //! | [`draw`], [`tables`], [`report`] | what is made of it |
+//! | [`printable`] | text of others, made harmless |
 //! | [`cli`] | the command line |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -16,6 +17,7 @@ pub mod catalog;
 pub mod cli;
 pub mod draw;
 pub mod failpoint;
+pub mod printable;
 pub mod report;
 pub mod run;
 pub mod store;

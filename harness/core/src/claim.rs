@@ -85,6 +85,12 @@ pub enum Test {
     Bound(Bound),
     /// Same-seed differences between a method and whichever of several baselines is best on the mean.
     BestOf(BestOf),
+    /// A method and a baseline differ by less than a margin.
+    Equivalence(Equivalence),
+    /// The ratio of a positive metric between two arms stays on one side of a limit.
+    Ratio(Ratio),
+    /// Arms come in a claimed order.
+    RankOrder(RankOrder),
     /// All parts must hold.
     AllOf(Vec<Test>),
     /// One part must hold.
@@ -178,6 +184,70 @@ pub struct BestOf {
     pub across: Across,
 }
 
+/// See [`Test::Equivalence`]: two one-sided t tests at 5 %.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Equivalence {
+    /// The metric compared.
+    pub metric: String,
+    /// One arm.
+    pub method: String,
+    /// The other.
+    pub baseline: String,
+    /// The largest difference, in the metric's unit, that does not matter.
+    pub margin: f64,
+    /// Which cells.
+    #[serde(default)]
+    pub cells: CellFilter,
+    /// How several cells of one seed become one number.
+    #[serde(default)]
+    pub across: Across,
+}
+
+/// See [`Test::Ratio`]. The effect is the geometric mean over seeds of numerator / denominator. Exactly one of the
+/// limits is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ratio {
+    /// The metric, positive in every trial.
+    pub metric: String,
+    /// The arm above the line.
+    pub numerator: String,
+    /// The arm below it.
+    pub denominator: String,
+    /// Upper limit.
+    pub at_most: Option<f64>,
+    /// Lower limit.
+    pub at_least: Option<f64>,
+    /// Which cells.
+    #[serde(default)]
+    pub cells: CellFilter,
+    /// How several cells of one seed become one number.
+    #[serde(default)]
+    pub across: Across,
+}
+
+/// See [`Test::RankOrder`]. The effect is Kendall's rank correlation between claimed and measured order, per seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RankOrder {
+    /// The metric compared.
+    pub metric: String,
+    /// The arms, the best first; at least two.
+    pub order: Vec<String>,
+    /// Which direction is better.
+    pub better: Better,
+    /// The smallest rank correlation that counts, in (0, 1].
+    #[serde(default)]
+    pub min_effect: f64,
+    /// Which cells.
+    #[serde(default)]
+    pub cells: CellFilter,
+    /// How several cells of one seed become one number.
+    #[serde(default)]
+    pub across: Across,
+}
+
 impl Test {
     /// The arms that the test names.
     pub fn arms(&self) -> Vec<&str> {
@@ -186,6 +256,9 @@ impl Test {
             Test::Trend(test) => vec![&test.arm],
             Test::Bound(test) => vec![&test.arm],
             Test::BestOf(test) => std::iter::once(&test.method).chain(&test.baselines).map(String::as_str).collect(),
+            Test::Equivalence(test) => vec![&test.method, &test.baseline],
+            Test::Ratio(test) => vec![&test.numerator, &test.denominator],
+            Test::RankOrder(test) => test.order.iter().map(String::as_str).collect(),
             Test::AllOf(parts) | Test::AnyOf(parts) => parts.iter().flat_map(Test::arms).collect(),
             Test::Custom => Vec::new(),
         }
@@ -209,6 +282,16 @@ impl Test {
             },
             Test::BestOf(test) if test.baselines.is_empty() => Err("best_of needs at least one baseline".into()),
             Test::BestOf(test) => effect(test.min_effect),
+            Test::Equivalence(test) if !(test.margin.is_finite() && test.margin > 0.0) => {
+                Err(format!("margin {} must be a finite number above 0", test.margin))
+            }
+            Test::Equivalence(_) => Ok(()),
+            Test::Ratio(test) => match (test.at_most, test.at_least) {
+                (Some(limit), None) | (None, Some(limit)) if limit.is_finite() && limit > 0.0 => Ok(()),
+                _ => Err("ratio needs exactly one finite limit above 0: at_most or at_least".into()),
+            },
+            Test::RankOrder(test) if test.order.len() < 2 => Err("rank_order needs at least two arms".into()),
+            Test::RankOrder(test) => effect(test.min_effect),
             Test::AllOf(parts) | Test::AnyOf(parts) if parts.is_empty() => Err("needs at least one part".into()),
             Test::AllOf(parts) | Test::AnyOf(parts) => parts.iter().try_for_each(Test::check),
             Test::Custom => Ok(()),

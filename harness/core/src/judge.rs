@@ -1,6 +1,8 @@
 //! Applying declarative tests to results.
 
-use crate::claim::{Across, BestOf, Better, Bound, CellFilter, Claim, Direction, Paired, Test, Trend};
+use crate::claim::{
+    Across, BestOf, Better, Bound, CellFilter, Claim, Direction, Equivalence, Paired, RankOrder, Ratio, Test, Trend,
+};
 use crate::error::{Error, Result};
 use crate::evidence::{Evidence, LEVEL, Verdict};
 use crate::reproduction::PaperReproduction;
@@ -20,6 +22,9 @@ impl Test {
             Test::Trend(test) => trend(test, results),
             Test::Bound(test) => bound(test, results),
             Test::BestOf(test) => best_of(test, results),
+            Test::Equivalence(test) => equivalence(test, results),
+            Test::Ratio(test) => ratio(test, results),
+            Test::RankOrder(test) => rank_order(test, results),
             Test::AllOf(parts) => Ok(Evidence::all_of(apply_parts(parts, results))),
             Test::AnyOf(parts) => Ok(Evidence::any_of(apply_parts(parts, results))),
             Test::Custom => Err(Error::Failed(format!(
@@ -173,4 +178,92 @@ fn bound(test: &Bound, results: &Results) -> Result<Evidence> {
         summary: format!("{} of {}: mean {}, {words} {} asked", test.metric, test.arm, number(mean), number(limit)),
         parts: Vec::new(),
     })
+}
+
+fn equivalence(test: &Equivalence, results: &Results) -> Result<Evidence> {
+    let method = values(results, &test.method, &test.metric, &test.cells, test.across)?;
+    let baseline = values(results, &test.baseline, &test.metric, &test.cells, test.across)?;
+    let differences = differences(&method, &baseline);
+    let quantity = format!("{}, {} − {}", test.metric, test.method, test.baseline);
+    // Mean, interval and detectable effect are those of the difference; only the verdict is another.
+    let mut evidence = Evidence::from_effects(quantity, &differences, 0.0);
+    let (Some(mean), Some(interval)) = (evidence.effect, evidence.interval) else { return Ok(evidence) };
+    let tost = stats::tost(&differences, test.margin, 1.0 - LEVEL)?;
+    evidence.verdict = if tost.equivalent {
+        Verdict::Reproduced
+    } else if interval.low > test.margin || interval.high < -test.margin {
+        Verdict::Contradicted
+    } else if mean.abs() < test.margin {
+        Verdict::DirectionOnly
+    } else {
+        Verdict::Inconclusive
+    };
+    evidence.p_value = Some(tost.p_value);
+    evidence.summary = format!("{}; less than {} either way asked", evidence.summary, number(test.margin));
+    Ok(evidence)
+}
+
+fn ratio(test: &Ratio, results: &Results) -> Result<Evidence> {
+    let above = values(results, &test.numerator, &test.metric, &test.cells, test.across)?;
+    let below = values(results, &test.denominator, &test.metric, &test.cells, test.across)?;
+    let pairs: Vec<(f64, f64)> = above.iter().filter_map(|(seed, value)| Some((*value, *below.get(seed)?))).collect();
+    let (above, below): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+    let quantity = format!("{}, {} / {}", test.metric, test.numerator, test.denominator);
+    let (limit, words) = match (test.at_most, test.at_least) {
+        (Some(limit), _) => (limit, "at most"),
+        (None, Some(limit)) => (limit, "at least"),
+        (None, None) => return Err(Error::Failed("ratio without a limit".into())),
+    };
+    let keeps = |value: f64| if test.at_most.is_some() { value <= limit } else { value >= limit };
+    if pairs.is_empty() {
+        return Err(Error::Missing(format!("no seed has both arms of {quantity}")));
+    }
+    if let Some(bad) = above.iter().chain(&below).find(|value| **value <= 0.0) {
+        return Err(Error::Failed(format!("{quantity}: a ratio needs positive values, but one is {bad}")));
+    }
+    let logs: f64 = pairs.iter().map(|(above, below)| (above / below).ln()).sum();
+    let mean = (logs / pairs.len() as f64).exp();
+    let interval = stats::ratio_interval(&above, &below, LEVEL).ok().map(|estimate| estimate.interval);
+    let verdict = match interval {
+        None => Verdict::Inconclusive,
+        Some(interval) if keeps(interval.low) && keeps(interval.high) => Verdict::Reproduced,
+        Some(interval) if !keeps(interval.low) && !keeps(interval.high) => Verdict::Contradicted,
+        Some(_) if keeps(mean) => Verdict::DirectionOnly,
+        Some(_) => Verdict::Inconclusive,
+    };
+    let found = interval.map(|interval| format!(" {}", crate::evidence::bracket(interval))).unwrap_or_default();
+    Ok(Evidence {
+        verdict,
+        summary: format!("{quantity}: {}{found}, {words} {} asked", number(mean), number(limit)),
+        quantity,
+        effect: Some(mean),
+        interval,
+        n: pairs.len(),
+        detectable: None,
+        p_value: None,
+        parts: Vec::new(),
+    })
+}
+
+fn rank_order(test: &RankOrder, results: &Results) -> Result<Evidence> {
+    let measured: Vec<PerSeed> = test
+        .order
+        .iter()
+        .map(|arm| values(results, arm, &test.metric, &test.cells, test.across))
+        .collect::<Result<_>>()?;
+    let claimed: Vec<f64> = (0..test.order.len()).map(|place| -(place as f64)).collect();
+    let mut effects = Vec::new();
+    for seed in results.seeds() {
+        let Some(row) = measured.iter().map(|arm| arm.get(&seed).copied()).collect::<Option<Vec<f64>>>() else {
+            continue;
+        };
+        let goodness: Vec<f64> = match test.better {
+            Better::Higher => row,
+            Better::Lower => row.into_iter().map(|value| -value).collect(),
+        };
+        // Arms that are all alike have no order, which counts as a rank correlation of 0.
+        effects.push(stats::kendall_tau_b(&claimed, &goodness).unwrap_or(0.0));
+    }
+    let quantity = format!("rank correlation of {} with the order {}", test.metric, test.order.join(" > "));
+    Ok(Evidence::from_effects(quantity, &effects, test.min_effect))
 }

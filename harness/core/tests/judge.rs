@@ -166,6 +166,52 @@ fn best_of_compares_with_the_best_baseline_on_the_mean() {
 }
 
 #[test]
+fn equivalence_needs_the_whole_interval_within_the_margin() {
+    let verdict = |ours: &[f64], margin: f64| {
+        test(&format!("{{equivalence: {{metric: accuracy, method: ours, baseline: theirs, margin: {margin}}}}}"))
+            .apply(&two_arms(ours, &[10.0, 50.0, 90.0]))
+            .unwrap()
+            .verdict
+    };
+    assert_eq!(verdict(&[10.1, 49.9, 90.05], 1.0), Verdict::Reproduced);
+    assert_eq!(verdict(&[12.0, 52.1, 91.9], 1.0), Verdict::Contradicted);
+    assert_eq!(verdict(&[12.0, 48.0, 90.1], 1.0), Verdict::DirectionOnly);
+    assert_eq!(verdict(&[14.0, 52.0, 90.0], 1.0), Verdict::Inconclusive);
+}
+
+#[test]
+fn ratio_is_judged_on_a_logarithmic_scale() {
+    let apply = |limit: &str| {
+        test(&format!("{{ratio: {{metric: accuracy, numerator: ours, denominator: theirs, {limit}}}}}"))
+            .apply(&two_arms(&[20.0, 100.0, 181.0], &[10.0, 50.0, 90.0]))
+            .unwrap()
+    };
+    let evidence = apply("at_least: 1.5");
+    assert_eq!(evidence.verdict, Verdict::Reproduced);
+    assert!((evidence.effect.unwrap() - 2.0).abs() < 0.01);
+    assert_eq!(apply("at_most: 1.5").verdict, Verdict::Contradicted);
+    let zero = test("{ratio: {metric: accuracy, numerator: ours, denominator: theirs, at_least: 1}}")
+        .apply(&two_arms(&[0.0, 1.0], &[1.0, 1.0]));
+    assert!(zero.unwrap_err().to_string().contains("positive"));
+}
+
+#[test]
+fn rank_order_compares_with_the_claimed_order() {
+    let of = |arm: &str, values: [f64; 3]| -> Vec<Record> {
+        values.iter().zip(0..).map(|(value, seed)| record(arm, Cell::new(), seed, "error", *value)).collect()
+    };
+    let records = [of("a", [1.0, 2.0, 3.0]), of("b", [2.0, 3.0, 4.0]), of("c", [3.0, 4.0, 5.0])].concat();
+    let verdict = |order: &str| {
+        test(&format!("{{rank_order: {{metric: error, order: {order}, better: lower}}}}"))
+            .apply(&results(records.clone()))
+            .unwrap()
+            .verdict
+    };
+    assert_eq!(verdict("[a, b, c]"), Verdict::Reproduced);
+    assert_eq!(verdict("[c, b, a]"), Verdict::Contradicted);
+}
+
+#[test]
 fn composed_rules_take_the_worst_or_the_best_part() {
     let good = "{paired: {metric: accuracy, method: ours, baseline: theirs, better: higher}}";
     let bad = "{paired: {metric: accuracy, method: ours, baseline: theirs, better: lower}}";

@@ -1,0 +1,259 @@
+//! Reports: what ran where, and what became of every claim.
+//!
+//! [`write()`] turns a [`RunReport`] into a folder: `README.md` (the table paper × claim), a page and figures per paper,
+//! `results.parquet` and `verdicts.csv`. [`summary`] is the same in a terminal's width.
+//!
+//! | module | what is inside |
+//! | --- | --- |
+//! | `view` | from records and evidence to what the templates print |
+//! | `markdown` | escaping, and the environment of the templates in `reports/template` |
+//! | `summary` | the table for a terminal |
+
+mod markdown;
+mod summary;
+mod view;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use harness_core::claim::Claim;
+use harness_core::conformance::CaseResult;
+use harness_core::evidence::Evidence;
+use harness_core::figure::Figure;
+use harness_core::paper::{Deviation, Profile};
+use harness_core::record::Outcome;
+use harness_core::results::Results;
+use harness_core::{Error, Paper, Result};
+
+use crate::draw::{self, Palette};
+use crate::tables::{self, beside, cannot, write_atomic};
+
+pub use markdown::escape;
+pub use summary::summary;
+
+/// A run: some papers, each in one profile.
+#[derive(Debug, Clone)]
+pub struct RunReport<'a> {
+    /// Name of the run and of its folder.
+    pub id: String,
+    /// The command line that led to it.
+    pub command: String,
+    /// Seconds since 1970 when it started.
+    pub started_unix: u64,
+    /// Seconds that it took; trials that were already in the store took none of them.
+    pub wall_s: f64,
+    /// Operating system, processor and its cores.
+    pub machine: String,
+    /// Device, such as `cpu` or `cuda:0`.
+    pub device: String,
+    /// Version of harness.
+    pub harness_version: String,
+    /// Why data were generated, where the user or a missing data set asked for it.
+    pub synthetic_note: Option<String>,
+    /// All papers that were selected, those that failed too.
+    pub papers: Vec<PaperReport<'a>>,
+}
+
+/// What is known of one paper in one profile.
+#[derive(Debug, Clone)]
+pub struct PaperReport<'a> {
+    /// The paper after overrides.
+    pub paper: &'a Paper,
+    /// Profile of all its trials.
+    pub profile: Profile,
+    /// Its trials, failed and skipped ones too.
+    pub results: &'a Results,
+    /// Identifier of each judged claim and its evidence.
+    pub judgements: Vec<(String, Evidence)>,
+    /// Its figures.
+    pub figures: Vec<Figure>,
+    /// What became of its vectors.
+    pub conformance: Vec<CaseResult>,
+    /// Number of trials of the plan.
+    pub planned_trials: usize,
+    /// The overrides in force, as `key=value`.
+    pub overrides: Vec<String>,
+}
+
+/// A claim beside its evidence.
+#[derive(Debug, Clone)]
+pub(crate) struct ClaimRow<'a> {
+    pub id: &'a str,
+    /// Absent where a judgement names a claim that the paper does not have.
+    pub claim: Option<&'a Claim>,
+    pub evidence: Evidence,
+}
+
+/// How many trials ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub planned: usize,
+    pub finished: usize,
+    pub failed: usize,
+    pub skipped: usize,
+    /// Finished ones of which a metric is NaN or infinite.
+    pub diverged: usize,
+    /// Planned ones of which there is no record.
+    pub missing: usize,
+}
+
+impl PaperReport<'_> {
+    /// Every claim of the paper, in its order, then judgements of unknown claims.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = ClaimRow<'_>> {
+        let known = self.paper.claims.iter().map(|claim| {
+            let judged = self.judgements.iter().find(|(id, _)| *id == claim.id);
+            let evidence = judged.map_or_else(|| Evidence::not_run("not judged"), |(_, evidence)| evidence.clone());
+            ClaimRow { id: &claim.id, claim: Some(claim), evidence }
+        });
+        let unknown = self.judgements.iter().filter(|(id, _)| self.paper.claim(id).is_none());
+        known.chain(unknown.map(|(id, evidence)| ClaimRow { id, claim: None, evidence: evidence.clone() }))
+    }
+
+    /// Whether any trial ran on generated data.
+    pub(crate) fn synthetic(&self) -> bool {
+        self.results.records().iter().any(harness_core::record::Record::synthetic)
+    }
+
+    fn deviations(&self) -> &[Deviation] {
+        &self.paper.profiles.get(self.profile).deviations
+    }
+
+    /// The deviations in words.
+    pub(crate) fn deviation_words(&self) -> Vec<String> {
+        let words =
+            |deviation: &Deviation| format!("{}: {} (paper: {})", deviation.kind, deviation.here, deviation.paper);
+        self.deviations().iter().map(words).collect()
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = Counts { planned: self.planned_trials, ..Counts::default() };
+        let mut trials = BTreeSet::new();
+        for record in self.results.records() {
+            trials.insert((&record.arm, record.cell.to_string(), record.seed));
+            match record.outcome {
+                Outcome::Finished => counts.finished += 1,
+                Outcome::Failed { .. } => counts.failed += 1,
+                Outcome::Skipped { .. } => counts.skipped += 1,
+            }
+            counts.diverged += usize::from(record.finished() && record.diverged());
+        }
+        counts.missing = counts.planned.saturating_sub(trials.len());
+        counts
+    }
+}
+
+impl RunReport<'_> {
+    /// File names without ending, one per paper: the slug, with the profile and a number where it is not unique.
+    fn stems(&self) -> Vec<String> {
+        let mut stems: Vec<String> = Vec::new();
+        for (index, paper) in self.papers.iter().enumerate() {
+            let slug = draw::file_name(&paper.paper.slug);
+            let profiled = format!("{slug}-{}", paper.profile);
+            let stem = [slug, profiled.clone(), format!("{profiled}-{}", index + 1)]
+                .into_iter()
+                .find(|stem| !stems.contains(stem) && stem != "readme");
+            stems.push(stem.unwrap_or(profiled));
+        }
+        stems
+    }
+}
+
+/// Files that tell a report from a folder of something else.
+const MARKS: [&str; 3] = ["README.md", "results.parquet", "verdicts.csv"];
+
+/// Writes a report into `dir`: everything is written into a folder beside it, which then takes its place. A report that
+/// is already there is replaced as a whole; after an error it is still there unchanged.
+///
+/// # Errors
+/// [`Error::Input`] where `dir` exists and is not a report: nothing else is ever removed. [`Error::Environment`] where
+/// something cannot be written.
+pub fn write(run: &RunReport<'_>, dir: &Path) -> Result<()> {
+    let old = match dir.symlink_metadata() {
+        Err(_) => false,
+        Ok(found) if found.is_dir() => {
+            let mut entries = std::fs::read_dir(dir).map_err(|error| cannot("read", dir, &error))?;
+            let empty = entries.next().is_none();
+            if !empty && !MARKS.iter().all(|mark| dir.join(mark).is_file()) {
+                return Err(not_a_report(dir));
+            }
+            true
+        }
+        Ok(_) => return Err(not_a_report(dir)),
+    };
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(|error| cannot("create", parent, &error))?;
+    let place = beside(0o777).tempdir_in(parent).map_err(|error| cannot("write", dir, &error))?;
+    let fresh = place.path().join("new");
+    std::fs::create_dir(&fresh).map_err(|error| cannot("write", &fresh, &error))?;
+    fill(run, &fresh)?;
+
+    // What was there moves into the folder that is removed at the end, and back if the new report cannot take its place.
+    let aside = place.path().join("old");
+    if old {
+        std::fs::rename(dir, &aside).map_err(|error| cannot("replace", dir, &error))?;
+    }
+    if let Err(error) = std::fs::rename(&fresh, dir) {
+        if old && std::fs::rename(&aside, dir).is_err() {
+            let kept = place.keep().join("old");
+            return Err(Error::Environment(format!(
+                "cannot write {}: {error}; the earlier report is in {}",
+                dir.display(),
+                kept.display()
+            )));
+        }
+        return Err(cannot("write", dir, &error));
+    }
+    Ok(())
+}
+
+fn not_a_report(dir: &Path) -> Error {
+    Error::Input(format!(
+        "{} exists and is not a report (it lacks one of {}): choose a new or empty folder",
+        dir.display(),
+        MARKS.join(", ")
+    ))
+}
+
+/// Writes all files of a report into an empty folder.
+fn fill(run: &RunReport<'_>, dir: &Path) -> Result<()> {
+    let stems = run.stems();
+    let page = |name: &str, text: String| {
+        write_atomic(&dir.join(name), |out| {
+            use std::io::Write as _;
+            out.write_all(text.as_bytes())
+        })
+    };
+    for (paper, stem) in run.papers.iter().zip(&stems) {
+        let figures = draw_figures(paper, stem, dir)?;
+        page(&format!("{stem}.md"), markdown::render("paper.md", view::paper(run, paper, figures))?)?;
+    }
+    page("README.md", markdown::render("run.md", view::run(run, &stems))?)?;
+    let records = run.papers.iter().flat_map(|paper| paper.results.records());
+    tables::write_parquet(&mut tables::results_table(records)?, &dir.join("results.parquet"))?;
+    tables::write_csv(&mut tables::verdicts_table(&run.papers)?, &dir.join("verdicts.csv"))
+}
+
+/// Draws the figures of a paper, with a label on those that show generated data, and returns their paths without
+/// ending, relative to the report.
+fn draw_figures(paper: &PaperReport<'_>, stem: &str, dir: &Path) -> Result<Vec<(Figure, String)>> {
+    let palette = Palette::new(paper.paper, &paper.figures);
+    let mut taken: Vec<String> = Vec::new();
+    let mut drawn = Vec::new();
+    for figure in &paper.figures {
+        let mut figure = figure.clone();
+        let name = draw::file_name(&figure.id);
+        // A number after the name where two figures have the same.
+        let unique = (1_usize..)
+            .map(|count| if count == 1 { name.clone() } else { format!("{name}-{count}") })
+            .find(|name| !taken.contains(name))
+            .unwrap_or(name);
+        taken.push(unique.clone());
+        figure.id.clone_from(&unique);
+        if paper.synthetic() {
+            figure.title = format!("{} (synthetic data)", figure.title);
+        }
+        draw::draw(&figure, &palette, &dir.join("figures").join(stem))?;
+        drawn.push((figure, format!("figures/{stem}/{unique}")));
+    }
+    Ok(drawn)
+}

@@ -1,0 +1,184 @@
+//! Results and verdicts as tables: one row per number, or per claim.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use harness_core::record::{Outcome, Record};
+use harness_core::{Error, Result};
+use polars::prelude::{
+    Column, CsvWriter, DataFrame, ParquetReader, ParquetWriter, PolarsError, SerReader as _, SerWriter as _,
+};
+
+use crate::report::PaperReport;
+
+/// How a trial ended, in a word.
+pub(crate) fn outcome(record: &Record) -> &'static str {
+    match record.outcome {
+        Outcome::Finished => "finished",
+        Outcome::Skipped { .. } => "skipped",
+        Outcome::Failed { .. } => "failed",
+    }
+}
+
+/// All final numbers of some trials, one a row.
+///
+/// Columns: `paper`, `version`, `profile`, `arm`, `cell` (`factor=level, …`, `-` without factors), `seed`, `outcome`
+/// (`finished`, `skipped` or `failed`), `synthetic`, `kind` (`metric`, or `timing`, which differs from run to run),
+/// `name`, `value` (NaN and infinities kept) and `key`. A trial without numbers, such as a failed one, has one row in
+/// which kind, name and value are null: no trial is missing from the table.
+///
+/// # Errors
+/// [`Error::Failed`] where the table cannot be built.
+pub fn results_table<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<DataFrame> {
+    // A trial with the kind, name and value of one of its numbers.
+    type Row<'a> = (&'a Record, Option<(&'static str, &'a str, f64)>);
+    let mut rows: Vec<Row<'a>> = Vec::new();
+    for record in records {
+        let before = rows.len();
+        let numbers = |kind| {
+            move |(name, number): (&'a String, &'a harness_core::number::Number)| {
+                (record, Some((kind, name.as_str(), number.0)))
+            }
+        };
+        rows.extend(record.metrics.iter().map(numbers("metric")));
+        rows.extend(record.timings.iter().map(numbers("timing")));
+        if rows.len() == before {
+            rows.push((record, None));
+        }
+    }
+    let text = |name: &str, get: &dyn Fn(&Record) -> String| {
+        Column::new(name.into(), rows.iter().map(|(record, _)| get(record)).collect::<Vec<_>>())
+    };
+    frame(vec![
+        text("paper", &|record| record.paper.clone()),
+        Column::new("version".into(), rows.iter().map(|(record, _)| record.paper_version).collect::<Vec<_>>()),
+        text("profile", &|record| record.profile.name().to_owned()),
+        text("arm", &|record| record.arm.clone()),
+        text("cell", &|record| record.cell.to_string()),
+        Column::new("seed".into(), rows.iter().map(|(record, _)| record.seed).collect::<Vec<_>>()),
+        text("outcome", &|record| outcome(record).to_owned()),
+        Column::new("synthetic".into(), rows.iter().map(|(record, _)| record.synthetic()).collect::<Vec<_>>()),
+        Column::new("kind".into(), rows.iter().map(|(_, number)| number.map(|number| number.0)).collect::<Vec<_>>()),
+        Column::new("name".into(), rows.iter().map(|(_, number)| number.map(|number| number.1)).collect::<Vec<_>>()),
+        Column::new("value".into(), rows.iter().map(|(_, number)| number.map(|number| number.2)).collect::<Vec<_>>()),
+        text("key", &|record| record.key.clone()),
+    ])
+}
+
+/// All claims with their verdicts, one a row; claims that were not judged are `not_run`.
+///
+/// Columns: `paper`, `claim`, `profile`, `verdict`, `effect`, `low`, `high`, `n`, `detectable`, `p`, `published`,
+/// `published_value`, `measured`, `synthetic`, `deviations`. Texts are made safe for spreadsheets ([`defused`]).
+///
+/// # Errors
+/// [`Error::Failed`] where the table cannot be built.
+pub fn verdicts_table(papers: &[PaperReport<'_>]) -> Result<DataFrame> {
+    let rows: Vec<_> = papers.iter().flat_map(|paper| paper.rows().map(move |row| (paper, row))).collect();
+    let text = |get: &dyn Fn(&PaperReport<'_>, &crate::report::ClaimRow<'_>) -> String| -> Vec<String> {
+        rows.iter().map(|(paper, row)| defused(&get(paper, row))).collect()
+    };
+    let number = |get: &dyn Fn(&harness_core::evidence::Evidence) -> Option<f64>| -> Vec<Option<f64>> {
+        rows.iter().map(|(_, row)| get(&row.evidence)).collect()
+    };
+    frame(vec![
+        Column::new("paper".into(), text(&|paper, _| paper.paper.slug.clone())),
+        Column::new("claim".into(), text(&|_, row| row.id.to_owned())),
+        Column::new("profile".into(), text(&|paper, _| paper.profile.name().to_owned())),
+        Column::new("verdict".into(), text(&|_, row| row.evidence.verdict.name().to_owned())),
+        Column::new("effect".into(), number(&|evidence| evidence.effect)),
+        Column::new("low".into(), number(&|evidence| evidence.interval.map(|interval| interval.low))),
+        Column::new("high".into(), number(&|evidence| evidence.interval.map(|interval| interval.high))),
+        Column::new("n".into(), rows.iter().map(|(_, row)| row.evidence.n as u64).collect::<Vec<_>>()),
+        Column::new("detectable".into(), number(&|evidence| evidence.detectable)),
+        Column::new("p".into(), number(&|evidence| evidence.p_value)),
+        Column::new("published".into(), text(&|_, row| row.claim.map_or("", |claim| &claim.published.text).to_owned())),
+        Column::new(
+            "published_value".into(),
+            rows.iter().map(|(_, row)| row.claim.and_then(|claim| claim.published.value)).collect::<Vec<_>>(),
+        ),
+        Column::new("measured".into(), text(&|_, row| row.evidence.summary.clone())),
+        Column::new("synthetic".into(), rows.iter().map(|(paper, _)| paper.synthetic()).collect::<Vec<_>>()),
+        Column::new("deviations".into(), text(&|paper, _| paper.deviation_words().join("; "))),
+    ])
+}
+
+/// Text that no spreadsheet takes for a formula: where it begins with `=`, `+`, `-` or `@` and is not a number, it gets
+/// a leading apostrophe. Control characters and line breaks, which some programs skip before they look for a formula,
+/// are taken out.
+///
+/// ```
+/// use harness::tables::defused;
+/// assert_eq!(defused("=1+1"), "'=1+1");
+/// assert_eq!(defused("-0.5"), "-0.5");
+/// assert_eq!(defused("a=b"), "a=b");
+/// ```
+pub fn defused(text: &str) -> String {
+    let clean = crate::printable::printable(text);
+    let formula = clean.starts_with(['=', '+', '-', '@']) && clean.parse::<f64>().is_err();
+    if formula { format!("'{clean}") } else { clean }
+}
+
+pub(crate) fn frame(columns: Vec<Column>) -> Result<DataFrame> {
+    DataFrame::new_infer_height(columns).map_err(|error| Error::Failed(format!("cannot build a table: {error}")))
+}
+
+/// Writes a table as Parquet; the file is there whole or not at all.
+///
+/// # Errors
+/// [`Error::Environment`] where it cannot be written.
+pub fn write_parquet(table: &mut DataFrame, path: &Path) -> Result<()> {
+    write_atomic(path, |out| ParquetWriter::new(out).finish(table).map(|_| ()).map_err(into_io))
+}
+
+/// Writes a table as CSV; the file is there whole or not at all.
+///
+/// # Errors
+/// [`Error::Environment`] where it cannot be written.
+pub fn write_csv(table: &mut DataFrame, path: &Path) -> Result<()> {
+    write_atomic(path, |out| CsvWriter::new(out).finish(table).map_err(into_io))
+}
+
+/// Reads a table that [`write_parquet`] wrote.
+///
+/// # Errors
+/// [`Error::Environment`] where the file is missing or broken.
+pub fn read_parquet(path: &Path) -> Result<DataFrame> {
+    let file = File::open(path).map_err(|error| cannot("read", path, &error))?;
+    ParquetReader::new(file).finish().map_err(|error| cannot("read", path, &error))
+}
+
+fn into_io(error: PolarsError) -> io::Error {
+    io::Error::other(error)
+}
+
+pub(crate) fn cannot(verb: &str, path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::Environment(format!("cannot {verb} {}: {error}", path.display()))
+}
+
+/// A file or folder beside its final place, with the permissions that a plain new one would have.
+pub(crate) fn beside<'a>(mode: u32) -> tempfile::Builder<'a, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".tmp-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // The process's own mask still applies.
+        builder.permissions(std::fs::Permissions::from_mode(mode));
+    }
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder
+}
+
+/// Writes a file beside its place and renames it into it.
+pub(crate) fn write_atomic(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = beside(0o666).tempfile_in(folder).map_err(|error| cannot("write", path, &error))?;
+    write(file.as_file_mut())
+        .and_then(|()| file.as_file_mut().flush())
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|error| cannot("write", path, &error))?;
+    file.persist(path).map_err(|error| cannot("write", path, &error))?;
+    Ok(())
+}
