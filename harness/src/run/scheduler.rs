@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use harness_core::lab::Notebook;
@@ -24,6 +25,8 @@ use crate::store::{Durations, Store, StoreError};
 const GRACE: Duration = Duration::from_secs(3);
 /// How much of what a worker printed is kept for the reason of a failure.
 const KEPT_OUTPUT: usize = 16 << 10;
+/// How long what a worker printed last may take through the pipe once the worker is dead.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How often the scheduler looks at clocks and flags.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -113,6 +116,8 @@ struct Worker<'a> {
     child: Child,
     stdin: Option<ChildStdin>,
     output: Arc<Mutex<VecDeque<u8>>>,
+    /// Fills `output` until the worker and all that it started are gone.
+    listener: Option<JoinHandle<()>>,
     running: Option<Running<'a>>,
 }
 
@@ -266,9 +271,10 @@ impl<'a> Scheduler<'a> {
             .spawn()?;
         let stdin = child.stdin.take();
         let output = Arc::new(Mutex::new(VecDeque::new()));
+        let mut listener = None;
         if let Some(stderr) = child.stderr.take() {
             let kept = Arc::clone(&output);
-            thread().spawn(move || keep_tail(stderr, &kept))?;
+            listener = Some(thread().spawn(move || keep_tail(stderr, &kept))?);
         }
         if let Some(stdout) = child.stdout.take() {
             let sender = self.sender.clone();
@@ -290,7 +296,7 @@ impl<'a> Scheduler<'a> {
                 let _ = sender.send(Message::Gone(id, None));
             })?;
         }
-        Ok(Worker { id, child, stdin, output, running: None })
+        Ok(Worker { id, child, stdin, output, listener, running: None })
     }
 
     fn worker(&mut self, id: u64) -> Option<&mut Worker<'a>> {
@@ -333,10 +339,14 @@ impl<'a> Scheduler<'a> {
         sink: &mut dyn Sink,
     ) -> Result<(), StoreError> {
         let Some(worker) = self.worker(id) else { return Ok(()) };
-        let printed = printed(&worker.output);
         let Some(running) = worker.running.take() else { return Ok(()) };
         let planned = running.waiting.planned;
-        let replace = matches!(ended.how, How::Panicked(_)) || running.expired.is_some();
+        let printed = if matches!(ended.how, How::Failed(_) | How::Panicked(_)) || running.expired.is_some() {
+            // Its process may hold broken state: the next trial gets a fresh one.
+            self.remove(id)
+        } else {
+            printed(&worker.output)
+        };
         let outcome = match ended.how {
             How::Cancelled => None,
             How::Finished => Some(Outcome::Finished),
@@ -352,10 +362,6 @@ impl<'a> Scheduler<'a> {
             }
             self.keep(planned, &record, sink)?;
         }
-        if replace {
-            // A process that panicked may hold broken state: the next trial gets a fresh one.
-            self.remove(id);
-        }
         Ok(())
     }
 
@@ -367,11 +373,9 @@ impl<'a> Scheduler<'a> {
             kill(&worker.child, Signal::KILL);
         }
         let status = worker.child.wait().ok();
-        kill(&worker.child, Signal::KILL);
-        let Some(running) = worker.running.take() else { return Ok(()) };
-        // What it printed last may still be on its way through the pipe.
-        std::thread::sleep(Duration::from_millis(20));
-        let printed = printed(&worker.output);
+        let running = worker.running.take();
+        let printed = last_words(worker);
+        let Some(running) = running else { return Ok(()) };
         let planned = running.waiting.planned;
         let killed = status.and_then(|status| status.signal()) == Some(Signal::KILL.as_raw());
         if killed && running.expired.is_none() && garbage.is_none() && !running.waiting.retried {
@@ -416,12 +420,10 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn remove(&mut self, id: u64) {
-        if let Some(index) = self.workers.iter().position(|worker| worker.id == id) {
-            let mut worker = self.workers.remove(index);
-            kill(&worker.child, Signal::KILL);
-            let _ = worker.child.wait();
-        }
+    /// Ends a worker, and says what it printed last.
+    fn remove(&mut self, id: u64) -> String {
+        let index = self.workers.iter().position(|worker| worker.id == id);
+        index.map(|index| last_words(self.workers.remove(index))).unwrap_or_default()
     }
 
     fn stop_all(&mut self) {
@@ -523,6 +525,18 @@ fn keep_tail(mut source: impl Read, kept: &Mutex<VecDeque<u8>>) {
             kept.drain(..excess);
         }
     }
+}
+
+/// Ends a worker with all that it started, and says what it printed last.
+fn last_words(mut worker: Worker<'_>) -> String {
+    kill(&worker.child, Signal::KILL);
+    let _ = worker.child.wait();
+    // The listener is done once the pipe is empty and closed. A process that left the group may hold it open for ever.
+    let dead = Instant::now();
+    while worker.listener.as_ref().is_some_and(|listener| !listener.is_finished()) && dead.elapsed() < LAST_WORDS {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    printed(&worker.output)
 }
 
 /// What a worker printed since this was last asked.
