@@ -12,6 +12,7 @@
 //! | [`figure`] | figures as papers describe them |
 //! | [`op`], [`conformance`] | pure functions and their vectors |
 //! | [`data`] | data sets: registry, cache, mirrors, readers |
+//! | [`files`], [`text`], [`yaml`] | small matters |
 //! | [`backend`] | the only file that names a backend |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -23,6 +24,7 @@ pub mod data;
 pub mod error;
 pub mod evidence;
 pub mod figure;
+pub mod files;
 pub mod judge;
 pub mod lab;
 pub mod number;

@@ -1,32 +1,26 @@
-//! Writing a file so that it is there in whole or not at all.
+//! Writing a file of the store, with places at which a test can make the process die.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use harness_core::files::NewFile;
+
 use crate::failpoint::failpoint;
 
-/// Writes `bytes` under `path`: a temporary file in the same folder, flushed to disk, renamed, and the folder
-/// flushed. Whatever happens, `path` holds the old content or the new.
+/// Writes `bytes` under `path`: whatever happens, it holds the old content or the new.
 ///
 /// # Errors
-/// Those of the file system; the temporary file is removed.
+/// Those of the file system; the file is as it was.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
     failpoint("store::before_temp");
-    let mut temporary = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)?;
-    let middle = bytes.len() / 2;
-    temporary.write_all(&bytes[..middle])?;
+    let mut file = NewFile::beside(path)?;
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    file.as_file_mut().write_all(first)?;
     failpoint("store::mid_temp");
-    temporary.write_all(&bytes[middle..])?;
-    temporary.as_file().sync_all()?;
+    file.as_file_mut().write_all(second)?;
+    file.flush_to_disk()?;
     failpoint("store::before_rename");
-    temporary.persist(path).map_err(|error| error.error)?;
+    file.publish()?;
     failpoint("store::after_rename");
-    // A rename survives a power loss only once the folder is on disk. Not every file system can flush a folder.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
     Ok(())
 }

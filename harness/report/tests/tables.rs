@@ -3,7 +3,7 @@
 
 mod common;
 
-use harness::tables::{defused, read_parquet, results_table, verdicts_table, write_csv, write_parquet};
+use harness_report::tables::{defused, read_parquet, results_table, verdicts_table, write_csv, write_parquet};
 use harness_core::Error;
 use harness_core::number::Number;
 use harness_core::record::Outcome;

@@ -26,7 +26,7 @@ use harness_core::results::Results;
 use harness_core::{Error, Paper, Result};
 
 use crate::draw::{self, Palette};
-use crate::tables::{self, beside, cannot, write_atomic};
+use crate::tables::{self, cannot, write_atomic};
 
 pub use markdown::escape;
 pub use summary::summary;
@@ -182,7 +182,15 @@ pub fn write(run: &RunReport<'_>, dir: &Path) -> Result<()> {
     };
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(|error| cannot("create", parent, &error))?;
-    let place = beside(0o777).tempdir_in(parent).map_err(|error| cannot("write", dir, &error))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".tmp-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As any other new folder; the process's own mask still applies.
+        builder.permissions(std::fs::Permissions::from_mode(0o777));
+    }
+    let place = builder.tempdir_in(parent).map_err(|error| cannot("write", dir, &error))?;
     let fresh = place.path().join("new");
     std::fs::create_dir(&fresh).map_err(|error| cannot("write", &fresh, &error))?;
     fill(run, &fresh)?;

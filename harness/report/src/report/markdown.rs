@@ -20,7 +20,7 @@ const WORD: usize = 90;
 /// direction comes from it. It works in paragraphs, table fields, link labels and alternative texts.
 ///
 /// ```
-/// use harness::report::escape;
+/// use harness_report::report::escape;
 /// assert_eq!(escape("a|b <i>*c*</i>\n[d](e)"), r"a\|b &lt;i&gt;\*c\*&lt;/i&gt; \[d\](e)");
 /// assert_eq!(escape("z_loss"), "z_loss");
 /// ```
@@ -122,8 +122,8 @@ fn environment() -> Result<Environment<'static>> {
     environment.add_filter("plain", |text: &str| Value::from_safe_string(text.to_owned()));
     environment.add_filter("num", |value: &Value| figure(value));
     for (name, text) in [
-        ("run.md", include_str!("../../../reports/template/run.md.j2")),
-        ("paper.md", include_str!("../../../reports/template/paper.md.j2")),
+        ("run.md", include_str!("../../../../reports/template/run.md.j2")),
+        ("paper.md", include_str!("../../../../reports/template/paper.md.j2")),
     ] {
         environment.add_template(name, text).map_err(|error| broken(name, &error))?;
     }

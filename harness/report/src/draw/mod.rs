@@ -91,7 +91,7 @@ fn cannot_draw(path: &Path, fault: &Fault) -> Error {
 /// A figure's identifier as a file name: lower-case letters, digits, `-`; anything else becomes `-`.
 ///
 /// ```
-/// use harness::draw::file_name;
+/// use harness_report::draw::file_name;
 /// assert_eq!(file_name("error-over-n"), "error-over-n");
 /// assert_eq!(file_name("../Etc/passwd"), "etc-passwd");
 /// assert_eq!(file_name("…"), "figure");

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use harness::draw::{Drawn, Palette, draw, figure_table};
+use harness_report::draw::{Drawn, Palette, draw, figure_table};
 use harness_core::figure::{
     Axis, Bar, BarPlot, BarSeries, Figure, Heatmap, Histogram, ImageGrid, Line, LinePlot, Panel, Plot, Point,
     Reference, Scale, ScatterPlot, Table,

@@ -1,9 +1,10 @@
 //! Results and verdicts as tables: one row per number, or per claim.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
+use harness_core::files::NewFile;
 use harness_core::record::{Outcome, Record};
 use harness_core::{Error, Result};
 use polars::prelude::{
@@ -108,7 +109,7 @@ pub fn verdicts_table(papers: &[PaperReport<'_>]) -> Result<DataFrame> {
 /// are taken out.
 ///
 /// ```
-/// use harness::tables::defused;
+/// use harness_report::tables::defused;
 /// assert_eq!(defused("=1+1"), "'=1+1");
 /// assert_eq!(defused("-0.5"), "-0.5");
 /// assert_eq!(defused("a=b"), "a=b");
@@ -156,29 +157,12 @@ pub(crate) fn cannot(verb: &str, path: &Path, error: &dyn std::fmt::Display) -> 
     Error::Environment(format!("cannot {verb} {}: {error}", path.display()))
 }
 
-/// A file or folder beside its final place, with the permissions that a plain new one would have.
-pub(crate) fn beside<'a>(mode: u32) -> tempfile::Builder<'a, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".tmp-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // The process's own mask still applies.
-        builder.permissions(std::fs::Permissions::from_mode(mode));
-    }
-    #[cfg(not(unix))]
-    let _ = mode;
-    builder
-}
-
 /// Writes a file beside its place and renames it into it.
 pub(crate) fn write_atomic(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = beside(0o666).tempfile_in(folder).map_err(|error| cannot("write", path, &error))?;
-    write(file.as_file_mut())
-        .and_then(|()| file.as_file_mut().flush())
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(|error| cannot("write", path, &error))?;
-    file.persist(path).map_err(|error| cannot("write", path, &error))?;
-    Ok(())
+    NewFile::beside(path)
+        .and_then(|mut file| {
+            write(file.as_file_mut())?;
+            file.publish()
+        })
+        .map_err(|error| cannot("write", path, &error))
 }

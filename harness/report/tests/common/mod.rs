@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use harness::report::{PaperReport, RunReport};
+use harness_report::report::{PaperReport, RunReport};
 use harness_core::Paper;
 use harness_core::cell::Cell;
 use harness_core::conformance::{CaseResult, Status};

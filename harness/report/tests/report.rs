@@ -5,7 +5,7 @@ mod common;
 
 use std::path::Path;
 
-use harness::report::{self, PaperReport};
+use harness_report::report::{self, PaperReport};
 use harness_core::Error;
 use harness_core::paper::Profile;
 use harness_core::results::Results;

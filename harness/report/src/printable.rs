@@ -5,7 +5,7 @@
 /// space.
 ///
 /// ```
-/// use harness::printable::printable;
+/// use harness_report::printable::printable;
 /// assert_eq!(printable("a\u{202e}b\x1b[31m\n\n c"), "ab[31m c");
 /// ```
 pub fn printable(text: &str) -> String {
@@ -42,7 +42,7 @@ fn acts(c: char) -> bool {
 /// The text with its middle left out where it has more than `most` characters.
 ///
 /// ```
-/// use harness::printable::elide;
+/// use harness_report::printable::elide;
 /// assert_eq!(elide("abcdefghij", 7), "abc…hij");
 /// assert_eq!(elide("abc", 7), "abc");
 /// ```
@@ -60,7 +60,7 @@ pub fn elide(text: &str, most: usize) -> String {
 /// [`printable`] text of at most `most` characters whose words have at most `word` characters each.
 ///
 /// ```
-/// use harness::printable::short;
+/// use harness_report::printable::short;
 /// assert_eq!(short("see\nxxxxxxxxxxxx now", 80, 5), "see xx…xx now");
 /// ```
 pub fn short(text: &str, most: usize, word: usize) -> String {
