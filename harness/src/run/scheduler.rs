@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use harness_core::lab::Notebook;
 use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
+use harness_report::printable::acts;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::machine;
@@ -326,7 +327,7 @@ impl<'a> Scheduler<'a> {
 
     fn warning(&mut self, id: u64, text: &str, sink: &mut dyn Sink) {
         if let Some(running) = self.worker(id).and_then(|worker| worker.running.as_ref()) {
-            let text = format!("{}: {}", name(running.waiting.planned), printable(text));
+            let text = format!("{}: {}", name(running.waiting.planned), harmless(text));
             sink.event(&Event::Warning(text));
         }
     }
@@ -350,7 +351,7 @@ impl<'a> Scheduler<'a> {
         let outcome = match ended.how {
             How::Cancelled => None,
             How::Finished => Some(Outcome::Finished),
-            How::Skipped(reason) => Some(Outcome::Skipped { reason: printable(&reason) }),
+            How::Skipped(reason) => Some(Outcome::Skipped { reason: harmless(&reason) }),
             How::Failed(reason) | How::Panicked(reason) => {
                 Some(Outcome::Failed { reason: with_output(reason, printed) })
             }
@@ -542,21 +543,16 @@ fn last_words(mut worker: Worker<'_>) -> String {
 /// What a worker printed since this was last asked.
 fn printed(output: &Mutex<VecDeque<u8>>) -> String {
     let bytes: Vec<u8> = output.lock().map(|mut kept| kept.drain(..).collect()).unwrap_or_default();
-    printable(&String::from_utf8_lossy(&bytes)).trim().to_owned()
+    harmless(&String::from_utf8_lossy(&bytes)).trim().to_owned()
 }
 
-/// A text without what steers a terminal: control characters other than line ends, and marks that turn the direction
-/// of writing. Cut where it is longer than a reason can be.
-fn printable(text: &str) -> String {
-    let steers = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().filter(|c| !steers(*c)).take(KEPT_OUTPUT).collect()
+/// A text without characters that act on a terminal, line ends excepted. Cut where it is longer than a reason can be.
+fn harmless(text: &str) -> String {
+    text.chars().filter(|c| *c == '\n' || !acts(*c)).take(KEPT_OUTPUT).collect()
 }
 
 fn with_output(reason: String, printed: String) -> String {
-    let reason = printable(&reason);
+    let reason = harmless(&reason);
     if printed.is_empty() { reason } else { format!("{reason}\nit printed last:\n{}", tail(&printed, 2000)) }
 }
 
