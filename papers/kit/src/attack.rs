@@ -39,8 +39,7 @@ impl PgdConfig {
                 return Err(Error::Input(format!("attack: {name} must be a finite number of at least 0, got {value}")));
             }
         }
-        // Written so that NaN is refused too.
-        if !(self.low < self.high) {
+        if self.low.is_nan() || self.high.is_nan() || self.low >= self.high {
             return Err(Error::Input(format!("attack: the range of inputs {} to {} is empty", self.low, self.high)));
         }
         Ok(Pgd { epsilon: self.epsilon, step: self.step, steps: self.steps, low: self.low, high: self.high })

@@ -3,8 +3,8 @@
 use harness_core::data::LabelledImages;
 use harness_core::data::load::{self, Split};
 use harness_core::prelude::*;
-use rand::{Rng, RngExt};
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::settings::{Task, TaskSettings};

@@ -119,8 +119,8 @@ fn classes(paper: &Paper, results: &Results) -> Option<Figure> {
     };
     Some(Figure::new(
         "classes",
-        format!("Robust accuracy differs widely between classes ({})", in_words(task)),
-        format!("Plain adversarial training beside the paper's weights. {INTERVALS}"),
+        format!("Robust accuracy by class, with uniform and with the paper's weights ({})", in_words(task)),
+        INTERVALS,
         Plot::Bars(plot),
     ))
 }
@@ -159,7 +159,7 @@ fn weights(paper: &Paper, results: &Results) -> Option<Figure> {
 fn objective(paper: &Paper, results: &Results) -> Option<Figure> {
     let task = main_task(results)?;
     let mut lines = Vec::new();
-    for arm in ["drat", "drat_batch", "drat_cid"] {
+    for arm in ["drat", "drat_cid"] {
         let records = trials(results, arm, task);
         let label = paper.arm(arm).map_or(arm, |arm| &arm.label);
         let estimates: Vec<Vec<(f64, f64)>> = records
@@ -168,11 +168,12 @@ fn objective(paper: &Paper, results: &Results) -> Option<Figure> {
             .collect();
         if !estimates.is_empty() {
             let name = format!("{label}, running estimate r·log u");
-            lines.push(Line::over_seeds(&name, &estimates).dashed().coloured_as(label));
+            lines.push(Line::over_seeds(&name, &estimates).coloured_as(label));
         }
         let measured: Vec<Vec<(f64, f64)>> = records.iter().map(|record| measured(record)).collect();
         if measured.iter().any(|run| !run.is_empty()) {
-            lines.push(Line::over_seeds(label, &measured).with_markers().coloured_as(label));
+            let name = format!("{label}, all examples");
+            lines.push(Line::over_seeds(&name, &measured).dashed().with_markers().coloured_as(label));
         }
     }
     if lines.is_empty() {
@@ -183,7 +184,8 @@ fn objective(paper: &Paper, results: &Results) -> Option<Figure> {
         "objective",
         format!("The objective L(θ) over training ({})", in_words(task)),
         format!(
-            "Points: over all training examples, attacked anew. Broken: the moving average of the algorithm. {INTERVALS}"
+            "Broken: over all training examples, attacked anew, at three times. Solid: the running estimate that the algorithm \
+             keeps. {INTERVALS}"
         ),
         Plot::Lines(plot),
     ))
@@ -201,11 +203,11 @@ fn measured(record: &Record) -> Vec<(f64, f64)> {
 
 fn price(results: &Results) -> Option<Figure> {
     const ARMS: [(&str, f64); 4] = [("drat_r1", 1.0), ("drat_r2", 2.0), ("drat", 4.0), ("drat_r8", 8.0)];
-    let task = tasks(results).into_iter().find(|task| !trials(results, "drat_r1", task).is_empty())?;
+    let task = main_task(results).filter(|task| !trials(results, "drat_r1", task).is_empty())?;
     let line = |metric: &str, label: &str| {
         let mut runs: std::collections::BTreeMap<u64, Vec<(f64, f64)>> = std::collections::BTreeMap::new();
         for (arm, r) in ARMS {
-            for record in trials(results, arm, &task) {
+            for record in trials(results, arm, task) {
                 if let Some(value) = record.metric(metric).filter(|value| value.is_finite()) {
                     runs.entry(record.seed).or_default().push((r, 100.0 * value));
                 }
@@ -219,7 +221,7 @@ fn price(results: &Results) -> Option<Figure> {
         LinePlot { x: Axis::log("r"), y: Axis::linear("robust test accuracy (%)"), lines, references: Vec::new() };
     Some(Figure::new(
         "price",
-        format!("Robust accuracy against r, the price of uneven weights ({})", in_words(&task)),
+        format!("Robust accuracy against r, the price of uneven weights ({})", in_words(task)),
         format!("A large r is plain adversarial training. {INTERVALS}"),
         Plot::Lines(plot),
     ))

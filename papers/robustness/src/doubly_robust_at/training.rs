@@ -28,6 +28,8 @@ pub const TAIL: f64 = 0.3;
 const EDGE: f64 = 1e-6;
 /// Steps between two reports of progress.
 const REPORT_EVERY: usize = 20;
+/// Points of the running estimate of the objective that are kept per epoch.
+const ESTIMATES: usize = 5;
 /// Number of quantiles of the final weights that are kept.
 const QUANTILES: usize = 200;
 
@@ -241,6 +243,12 @@ fn fit(arm: &Arm, settings: &TaskSettings, network: Network, train: &Uploaded, l
             let gradients = GradientsParams::from_grads(loss.backward(), &network);
             network = optimizer.step(rate, network, gradients);
             done += 1;
+            if let (Weighting::KlDro { r, .. }, Some(log_u)) = (arm.weighting, &log_u)
+                && (done == 1 || done % per_epoch.div_ceil(ESTIMATES) == 0)
+            {
+                let estimate = r * f64::from(log_u.clone().into_scalar());
+                lab.series("objective_estimate", done as f64 / per_epoch as f64, estimate);
+            }
             if done % REPORT_EVERY == 0 {
                 lab.progress(done as u64, total)?;
             }
@@ -248,9 +256,6 @@ fn fit(arm: &Arm, settings: &TaskSettings, network: Network, train: &Uploaded, l
         lab.progress(done as u64, total)?;
         let x = (epoch + 1) as f64;
         lab.series("training_loss", x, f64::from(sum.into_scalar()) / per_epoch as f64);
-        if let (Weighting::KlDro { r, .. }, Some(log_u)) = (arm.weighting, &log_u) {
-            lab.series("objective_estimate", x, r * f64::from(log_u.clone().into_scalar()));
-        }
         if epoch + 1 == training.epochs / 2 {
             record_objective(arm, settings, &network, train, "middle", lab)?;
         }
