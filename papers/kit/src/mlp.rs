@@ -26,6 +26,14 @@ impl Activation {
             Activation::Tanh => activation::tanh(x),
         }
     }
+
+    /// Its derivative at `x`, element by element; that of ReLU at 0 is 0. Differentiable where it is not constant.
+    pub fn derivative<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Activation::Relu => x.greater_elem(0.0).float(),
+            Activation::Tanh => -(activation::tanh(x).square() - 1.0),
+        }
+    }
 }
 
 /// Fully connected layers with an activation after each but the last.
@@ -81,6 +89,11 @@ impl Mlp {
     pub fn penultimate(&self, x: Tensor<2>) -> Tensor<2> {
         let count = self.layers.len().saturating_sub(1);
         self.layers.iter().take(count).fold(x, |x, layer| self.activation.forward(layer.forward(x)))
+    }
+
+    /// The function between layers.
+    pub fn activation(&self) -> Activation {
+        self.activation
     }
 
     /// The layers, for update rules that are written out.
