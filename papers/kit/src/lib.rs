@@ -6,15 +6,18 @@
 //! | [`augment`] | random views of images: crops, flips, distortions |
 //! | [`backprop`] | a backward pass as tensor operations, for derivatives of gradients |
 //! | [`bumps`] | synthetic images of Gaussian bumps |
+//! | [`cholesky`] | systems of equations with a positive definite matrix |
 //! | [`classify`] | cross-entropy per example; accuracy over all, per class, over the worst classes |
 //! | [`encoder`] | the small convolutional encoders, and whichever encoder a profile names |
 //! | [`gather_conv`] | convolutions that are fast on the processor |
 //! | [`image_set`] | images with labels on the host |
 //! | [`init`] | initial weights from named host streams |
 //! | [`knn`] | weighted nearest-neighbour classification |
+//! | [`logistic`] | logistic regression with two classes on the host, by Newton's method |
 //! | [`mlp`] | multi-layer perceptrons |
 //! | [`ngram`] | word text: frequent words, batches of n-grams |
 //! | [`nn`] | burn's layers with such weights |
+//! | [`photos`] | zipped photographs and drawings as grey images |
 //! | [`probe`] | linear probes of frozen features |
 //! | [`resnet`] | ResNets of basic blocks, with batch norms whose behaviour is named |
 //! | [`schedule`] | learning rates over a run |
@@ -29,15 +32,18 @@ pub mod attack;
 pub mod augment;
 pub mod backprop;
 pub mod bumps;
+pub mod cholesky;
 pub mod classify;
 pub mod encoder;
 pub mod gather_conv;
 pub mod image_set;
 pub mod init;
 pub mod knn;
+pub mod logistic;
 pub mod mlp;
 pub mod ngram;
 pub mod nn;
+pub mod photos;
 pub mod probe;
 pub mod resnet;
 pub mod schedule;
