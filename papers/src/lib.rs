@@ -12,6 +12,7 @@ static FAMILIES: &[&[&dyn PaperReproduction]] = &[
     papers_classification::PAPERS,
     papers_robustness::PAPERS,
     papers_theory::PAPERS,
+    papers_adaptation::PAPERS,
     papers_vision::PAPERS,
 ];
 

@@ -6,6 +6,7 @@
 //! | [`augment`] | random views of images: crops, flips, distortions |
 //! | [`backprop`] | a backward pass as tensor operations, for derivatives of gradients |
 //! | [`bumps`] | synthetic images of Gaussian bumps |
+//! | [`cholesky`] | systems of equations with a positive definite matrix |
 //! | [`classify`] | cross-entropy per example; accuracy over all, per class, over the worst classes |
 //! | [`eigen`] | eigenvectors of symmetric matrices |
 //! | [`encoder`] | the small convolutional encoders, and whichever encoder a profile names |
@@ -13,11 +14,13 @@
 //! | [`image_set`] | images with labels on the host |
 //! | [`init`] | initial weights from named host streams |
 //! | [`knn`] | weighted nearest-neighbour classification |
+//! | [`logistic`] | logistic regression with two classes on the host, by Newton's method |
 //! | [`metrics`] | ROC AUC, average precision, calibration error |
 //! | [`mlp`] | multi-layer perceptrons |
 //! | [`neighbours`] | exact nearest neighbours |
 //! | [`ngram`] | word text: frequent words, batches of n-grams |
 //! | [`nn`] | burn's layers with such weights |
+//! | [`photos`] | zipped photographs and drawings as grey images |
 //! | [`probe`] | linear probes of frozen features |
 //! | [`resnet`] | ResNets of basic blocks, with batch norms whose behaviour is named |
 //! | [`scale`] | robust and standard scaling of features |
@@ -33,6 +36,7 @@ pub mod attack;
 pub mod augment;
 pub mod backprop;
 pub mod bumps;
+pub mod cholesky;
 pub mod classify;
 pub mod eigen;
 pub mod encoder;
@@ -40,11 +44,13 @@ pub mod gather_conv;
 pub mod image_set;
 pub mod init;
 pub mod knn;
+pub mod logistic;
 pub mod metrics;
 pub mod mlp;
 pub mod neighbours;
 pub mod ngram;
 pub mod nn;
+pub mod photos;
 pub mod probe;
 pub mod resnet;
 pub mod scale;
