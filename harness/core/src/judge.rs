@@ -51,13 +51,13 @@ pub fn judge(paper: &dyn PaperReproduction, claim: &Claim, results: &Results) ->
 /// that does not contain 0.
 fn not_beyond_chance(mut evidence: Evidence) -> Evidence {
     let Some(interval) = evidence.interval else { return evidence };
-    let straddles = interval.low < 0.0 && interval.high > 0.0;
-    let (weaker, words) = match evidence.verdict {
-        Verdict::Reproduced => (Verdict::DirectionOnly, "the rule holds"),
-        Verdict::Contradicted => (Verdict::Inconclusive, "the opposite was seen"),
+    let (weaker, words, chance) = match evidence.verdict {
+        // A rule may ask for no more than that a difference is absent: an effect of exactly 0 can keep it.
+        Verdict::Reproduced => (Verdict::DirectionOnly, "the rule holds", interval.low < 0.0 && interval.high > 0.0),
+        Verdict::Contradicted => (Verdict::Inconclusive, "the opposite was seen", interval.high >= 0.0),
         _ => return evidence,
     };
-    if straddles {
+    if chance {
         evidence.verdict = weaker;
         evidence.summary = format!("{}; {words}, but not beyond chance: the interval contains 0", evidence.summary);
     }
