@@ -12,14 +12,7 @@ fn the_guide_quotes_what_is_there() {
     let lines: Vec<&str> = guide.lines().collect();
     let mut quotations = 0;
     for (index, line) in lines.iter().enumerate() {
-<<<<<<< HEAD
         let Some((_, path)) = line.strip_suffix("`:").and_then(|line| line.rsplit_once('`')) else { continue };
-=======
-        let Some(path) = line.strip_suffix("`:").and_then(|line| line.rsplit_once("rom `")).map(|(_, path)| path)
-        else {
-            continue;
-        };
->>>>>>> apre
         let file =
             fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("the guide quotes {path}: {error}"));
         let block: Vec<&str> = lines[index + 1..]
