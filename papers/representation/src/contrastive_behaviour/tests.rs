@@ -260,9 +260,10 @@ fn trends_need_a_strong_rank_correlation() {
         assert_eq!(of(&|at, seed| at as f64 + seed as f64), Verdict::Reproduced);
         // ρ = 1 − Σd²/20: 0.8 for two swaps of neighbours, 0.2 in the other order.
         assert_eq!(of(&|at, _| [1.0, 0.0, 2.0, 4.0, 3.0][at]), Verdict::Inconclusive);
-        assert_eq!(of(&|at, _| [0.0, 3.0, 4.0, 1.0, 2.0][at]), Verdict::Contradicted);
+        // Too weak for the rule, but not the other way round.
+        assert_eq!(of(&|at, _| [0.0, 3.0, 4.0, 1.0, 2.0][at]), Verdict::Inconclusive);
         assert_eq!(of(&|at, _| -(at as f64)), Verdict::Contradicted);
-        assert_eq!(of(&|_, _| 1.0), Verdict::Contradicted);
+        assert_eq!(of(&|_, _| 1.0), Verdict::Inconclusive);
         assert_eq!(of(&|at, seed| if seed == 1 { f64::NAN } else { at as f64 }), Verdict::Inconclusive);
         assert_eq!(verdict(claim, Vec::new()), Verdict::NotRun);
         // Two temperatures are not a trend.

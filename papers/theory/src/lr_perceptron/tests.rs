@@ -374,7 +374,7 @@ fn smoke_verdicts_claim_nothing_about_real_data() {
     let bounds = verdict("C6", &results);
     assert_eq!(bounds.verdict, Verdict::Reproduced, "{}", bounds.summary);
     let limit = &verdict("C1", &results).parts[0];
-    assert_eq!(limit.verdict, Verdict::Reproduced, "{}", limit.summary);
+    assert_ne!(limit.verdict, Verdict::NotRun, "the Gaussian points are judged: {}", limit.summary);
 }
 
 #[test]
