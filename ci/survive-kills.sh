@@ -28,15 +28,17 @@ trap finish EXIT
 
 "$HARNESS" --reports "$folder/calm" reproduce "$@" > "$folder/calm.log" 2>&1 || { cat "$folder/calm.log"; exit 1; }
 
-# A run that comes to its end before the kills are spent begins anew, so that finished trials are at risk as well.
-force=""
+trials() { find "$1/store" -mindepth 3 -name '*.json' ! -name '*.failed.json' 2> /dev/null | wc -l; }
 done_kills=0
 while [ "$done_kills" -lt "$kills" ]; do
+    # Once all is done it is done again, so that kills hit trials, and finished ones are at risk as well.
+    force=""
+    [ "$(trials "$folder/killed")" -lt "$(trials "$folder/calm")" ] || force="--force"
     # shellcheck disable=SC2086
     "$HARNESS" --reports "$folder/killed" reproduce "$@" $force > "$folder/killed.log" 2>&1 &
     scheduler=$!
     while [ "$done_kills" -lt "$kills" ]; do
-        sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+        sleep "$((RANDOM % 2)).$((RANDOM % 10))5"
         kill -0 "$scheduler" 2> /dev/null || break
         victims=("$scheduler")
         while read -r worker; do victims+=("$worker"); done < <(pgrep -P "$scheduler" || true)
@@ -52,11 +54,9 @@ while [ "$done_kills" -lt "$kills" ]; do
     if [ "$done_kills" -lt "$kills" ]; then
         code=0
         wait "$scheduler" || code=$?
-        # 0: all done. 1: a trial whose worker was killed twice has failed and is run again.
+        # 1: a trial whose worker was killed twice has failed, and is run again. 137: the scheduler was killed.
         case "$code" in
-            0) force="--force" ;;
-            1) force="" ;;
-            137) ;;
+            0 | 1 | 137) ;;
             *) cat "$folder/killed.log"; echo "exit code $code"; exit 1 ;;
         esac
     fi

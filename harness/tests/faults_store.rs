@@ -159,7 +159,8 @@ fn is_named_and_refused(bench: &Bench, path: &Path, reason: &str) {
     let ran = bench.run(RUN).code(1).says("1 trial files cannot be used; the first: ").says(reason);
     assert!(ran.err.contains(&path.display().to_string()), "{ran:#?}");
     assert_eq!((ran.started(), &ran.evidence()["n"]), (0, &json!(1)), "{ran:#?}");
-    bench.run("report").code(1).says(reason);
+    let report = bench.run("report").code(1).says(reason);
+    assert!(report.out.contains("3 of 4 trials finished, 1 missing"), "{report:#?}");
     let verified = bench.run("store verify").code(1);
     assert!(verified.out.contains("3 trial files ok, 1 damaged"), "{verified:#?}");
     assert!(verified.out.contains(reason), "{verified:#?}");
