@@ -257,6 +257,7 @@ impl EncoderConfig {
 }
 
 /// An encoder: images to features of no sign below 0 (but for a [`Conv3`] without its last ReLU).
+#[expect(clippy::large_enum_variant, reason = "a trial holds one or two")]
 #[derive(Module, Debug)]
 pub enum Encoder<B: burn::tensor::backend::Backend = Backend> {
     /// Fully connected layers.
