@@ -6,7 +6,8 @@ use harness_core::PaperReproduction;
 include!(concat!(env!("OUT_DIR"), "/code_digests.rs"));
 
 /// The papers of each family crate.
-static FAMILIES: &[&[&dyn PaperReproduction]] = &[papers_classification::PAPERS, papers_theory::PAPERS, papers_adaptation::PAPERS];
+static FAMILIES: &[&[&dyn PaperReproduction]] =
+    &[papers_classification::PAPERS, papers_theory::PAPERS, papers_adaptation::PAPERS];
 
 /// All papers, in the order of their families, then of their slugs.
 pub fn all() -> impl Iterator<Item = &'static dyn PaperReproduction> {

@@ -12,12 +12,19 @@ fn the_guide_quotes_what_is_there() {
     let lines: Vec<&str> = guide.lines().collect();
     let mut quotations = 0;
     for (index, line) in lines.iter().enumerate() {
-        let Some(path) = line.strip_suffix("`:").and_then(|line| line.rsplit_once("rom `")).map(|(_, path)| path) else {
+        let Some(path) = line.strip_suffix("`:").and_then(|line| line.rsplit_once("rom `")).map(|(_, path)| path)
+        else {
             continue;
         };
-        let file = fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("the guide quotes {path}: {error}"));
-        let block: Vec<&str> =
-            lines[index + 1..].iter().skip_while(|line| !line.starts_with("```")).skip(1).take_while(|line| !line.starts_with("```")).copied().collect();
+        let file =
+            fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("the guide quotes {path}: {error}"));
+        let block: Vec<&str> = lines[index + 1..]
+            .iter()
+            .skip_while(|line| !line.starts_with("```"))
+            .skip(1)
+            .take_while(|line| !line.starts_with("```"))
+            .copied()
+            .collect();
         assert!(!block.is_empty(), "no code block follows the mention of {path}");
         for part in block.split(|line| line.trim() == "…").filter(|part| !part.is_empty()) {
             let wanted: Vec<&str> = part.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();

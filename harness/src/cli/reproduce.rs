@@ -86,12 +86,12 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
         (None, DeviceChoice::Cpu) => machine::cores(),
         (None, DeviceChoice::Cuda(_)) => 1,
     };
-    let options = scheduler::Options { jobs, cache: places.fetch.cache.clone(), program: None, interrupts: on_signals()? };
+    let options =
+        scheduler::Options { jobs, cache: places.fetch.cache.clone(), program: None, interrupts: on_signals()? };
     let mut sink: Box<dyn Sink> = if arguments.json { Box::new(Json) } else { progress::for_people() };
     let run_places = reproduce::Places { reports: places.reports.clone(), store: places.store.clone() };
     let command = command_line();
-    let outcome =
-        reproduce::reproduce(&selection, &run_places, &places.fetcher(), &options, &command, sink.as_mut())?;
+    let outcome = reproduce::reproduce(&selection, &run_places, &places.fetcher(), &options, &command, sink.as_mut())?;
     if arguments.json {
         Json::line(&outcome.json);
     } else {
@@ -105,7 +105,10 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
 /// What keeps a run from being a success, as the exit code and a last word.
 pub fn conclude(outcome: &reproduce::Outcome) -> Result<ExitCode, Failure> {
     if let Some(first) = outcome.damaged.first() {
-        return Err(Failure::failed(format!("{} trial files cannot be used; the first: {first}", outcome.damaged.len())));
+        return Err(Failure::failed(format!(
+            "{} trial files cannot be used; the first: {first}",
+            outcome.damaged.len()
+        )));
     }
     if outcome.summary.left > 0 {
         return Err(Failure::failed(format!(

@@ -3,19 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use harness_core::conformance::{CaseResult, Vectors};
 use harness_core::backend::DeviceChoice;
+use harness_core::conformance::{CaseResult, Vectors};
 use harness_core::data::Fetcher;
 use harness_core::judge::judge;
 use harness_core::record::Record;
 use harness_core::results::Results;
 use harness_core::{Error, PaperReproduction, Result};
 
+use super::machine;
 use super::manifest::{MANIFEST_VERSION, Manifest, ManifestPaper};
 use super::plan::{Plan, Selection};
 use super::progress::Sink;
 use super::scheduler::{self, Summary};
-use super::machine;
 use crate::report::{self, PaperReport, RunReport};
 use crate::store::Store;
 
@@ -131,7 +131,10 @@ impl Judged {
             let reproduction = crate::catalog::find(slug)
                 .ok_or_else(|| Error::Input(format!("this build does not know the paper `{slug}` of the run")))?;
             let records = records_of(entry, manifest, store, &mut damaged);
-            let failed = records.iter().filter(|record| matches!(record.outcome, harness_core::record::Outcome::Failed { .. })).count();
+            let failed = records
+                .iter()
+                .filter(|record| matches!(record.outcome, harness_core::record::Outcome::Failed { .. }))
+                .count();
             papers.push(JudgedPaper { reproduction, results: Results::new(slug, manifest.profile, records), failed });
         }
         Ok(Judged { papers, damaged })

@@ -322,7 +322,9 @@ impl<'a> Scheduler<'a> {
             How::Cancelled => None,
             How::Finished => Some(Outcome::Finished),
             How::Skipped(reason) => Some(Outcome::Skipped { reason }),
-            How::Failed(reason) | How::Panicked(reason) => Some(Outcome::Failed { reason: with_output(reason, printed) }),
+            How::Failed(reason) | How::Panicked(reason) => {
+                Some(Outcome::Failed { reason: with_output(reason, printed) })
+            }
         };
         if let Some(outcome) = outcome {
             let record = self.record(planned, outcome, ended.notebook, ended.cost, running.started_unix);

@@ -168,9 +168,9 @@ pub fn execute(
         Ok(Err(error)) => How::Failed(error.to_string()),
         Err(panic) => {
             let kept = LAST_PANIC.lock().ok().and_then(|mut last| last.take());
-            How::Panicked(kept.unwrap_or_else(|| {
-                format!("panic: {}", harness_core::conformance::panic_message(panic.as_ref()))
-            }))
+            How::Panicked(
+                kept.unwrap_or_else(|| format!("panic: {}", harness_core::conformance::panic_message(panic.as_ref()))),
+            )
         }
     };
     let cost = Cost {

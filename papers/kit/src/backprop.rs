@@ -84,7 +84,8 @@ mod tests {
         let device = DeviceChoice::Cpu.open().unwrap();
         for activation in [Activation::Relu, Activation::Tanh] {
             let (model, x, labels) = setting(activation, &device);
-            let expected = read_f32(attack::input_gradient(x.clone(), |x| cross_entropy(model.forward(x), labels.clone())));
+            let expected =
+                read_f32(attack::input_gradient(x.clone(), |x| cross_entropy(model.forward(x), labels.clone())));
             let found = input_gradient(&model, x.clone(), labels.clone());
             assert_eq!(read_f32(found.losses), read_f32(cross_entropy(model.forward(x), labels)));
             for (got, want) in read_f32(found.gradient).iter().zip(&expected) {
@@ -108,7 +109,10 @@ mod tests {
                 let got = read_f32(layer_gradient(parameters, &derivatives));
                 for (at, got) in got.iter().enumerate() {
                     let want = reference.derivative(layer, at, &direction);
-                    assert!((f64::from(*got) - want).abs() < 1e-4, "{activation:?} layer {layer} at {at}: {got}, {want}");
+                    assert!(
+                        (f64::from(*got) - want).abs() < 1e-4,
+                        "{activation:?} layer {layer} at {at}: {got}, {want}"
+                    );
                 }
             }
         }

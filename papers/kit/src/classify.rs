@@ -38,10 +38,8 @@ pub fn logits_in_batches<const D: usize>(
     if count <= batch || batch == 0 {
         return model(x);
     }
-    let parts = (0..count)
-        .step_by(batch)
-        .map(|start| model(x.clone().narrow(0, start, batch.min(count - start))))
-        .collect();
+    let parts =
+        (0..count).step_by(batch).map(|start| model(x.clone().narrow(0, start, batch.min(count - start)))).collect();
     Tensor::cat(parts, 0)
 }
 

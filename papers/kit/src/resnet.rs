@@ -229,7 +229,11 @@ mod tests {
                 input_gradient(x.clone(), |x| model.forward(x, Mode::Evaluate).narrow(1, class, 1).squeeze_dim(1));
             let products = read_f32((gradient * v.clone()).reshape([6, -1]).sum_dim(1));
             for (row, product) in products.iter().enumerate() {
-                assert!((tangent[row * 4 + class] - product).abs() < 1e-4, "{} and {product}", tangent[row * 4 + class]);
+                assert!(
+                    (tangent[row * 4 + class] - product).abs() < 1e-4,
+                    "{} and {product}",
+                    tangent[row * 4 + class]
+                );
             }
         }
     }
