@@ -91,10 +91,10 @@ mod tests {
             };
             let matrix = (0..16).map(|at| if at % 4 > at / 4 { f64::NAN } else { product(at / 4, at % 4) }).collect();
             let x = solve_positive(matrix, right.clone(), 3).unwrap();
-            for at in 0..12 {
+            for (at, right) in right.iter().enumerate() {
                 let (row, column) = (at / 3, at % 3);
                 let left: f64 = (0..4).map(|k| product(row, k) * x[k * 3 + column]).sum();
-                prop_assert!((left - right[at]).abs() < 1e-8);
+                prop_assert!((left - right).abs() < 1e-8);
             }
         }
     }

@@ -42,7 +42,9 @@ impl Photo {
         let left = rng.random_range(0..=self.width.saturating_sub(side));
         (top..top + side)
             .flat_map(|y| (left..left + side).map(move |x| (y, x)))
-            .map(|(y, x)| if x < self.width { self.pixels.get(y * self.width + x).copied().unwrap_or(0.0) } else { 0.0 })
+            .map(
+                |(y, x)| if x < self.width { self.pixels.get(y * self.width + x).copied().unwrap_or(0.0) } else { 0.0 },
+            )
             .collect()
     }
 }

@@ -37,13 +37,8 @@ const CHECKED_LAMBDA: f64 = 0.46;
 /// Where the arm diverges into features that are not finite, or the run is interrupted.
 pub fn run(arm: &Arm, task: Task, settings: &Deep, domains: &Domains, lab: &mut Lab) -> Result<()> {
     let device = lab.device().clone();
-    let mut network = DannNetwork::new(
-        settings,
-        domains.source.size,
-        domains.source.classes,
-        &mut lab.rng("init"),
-        &device,
-    );
+    let mut network =
+        DannNetwork::new(settings, domains.source.size, domains.source.classes, &mut lab.rng("init"), &device);
     let data = TrainingData::new(domains, arm.method == Method::TrainOnTarget, &device);
     if arm.method == Method::Dann && arm.lambda.is_none() {
         let gap = gradient_gap(&network, &data, settings.half_batch)?;
@@ -159,7 +154,6 @@ fn train(
     Ok(network)
 }
 
-
 /// Features of all images of a set, on the host, and the network's class and domain decisions.
 struct Evaluated {
     /// `[n, width]`, without gradients.
@@ -187,9 +181,7 @@ fn measure(network: &DannNetwork, task: Task, settings: &Deep, domains: &Domains
     let as_target = 1.0 - accuracy(&target.as_source);
     lab.record("domain_accuracy", 0.5 * (as_source + as_target));
     let [_, width] = source.features.dims();
-    let host = |features: &Tensor<2>| -> Vec<f64> {
-        read_f32(features.clone()).into_iter().map(f64::from).collect()
-    };
+    let host = |features: &Tensor<2>| -> Vec<f64> { read_f32(features.clone()).into_iter().map(f64::from).collect() };
     let (source_features, target_features) = (host(&source.features), host(&target.features));
     if let Some(bad) = source_features.iter().chain(&target_features).find(|value| !value.is_finite()) {
         return Err(Error::Diverged(format!("the training diverged: a feature is {bad}")));

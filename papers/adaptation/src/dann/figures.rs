@@ -57,7 +57,9 @@ fn accuracies(paper: &Paper, results: &Results) -> Option<Figure> {
     Some(Figure::new(
         "target-accuracy",
         "Accuracy on the target domain, whose labels no arm but the upper bound has seen",
-        format!("Mean over seeds, on reviews also over pairs of domains; rank-1 retrieval for characters. Bars: {BANDS}."),
+        format!(
+            "Mean over seeds, on reviews also over pairs of domains; rank-1 retrieval for characters. Bars: {BANDS}."
+        ),
         Plot::Bars(plot),
     ))
 }
@@ -104,13 +106,7 @@ fn clouds(selection: &Selection, names: &[(&str, &str)]) -> Vec<(String, Vec<(f6
 }
 
 /// A panel of clouds for each of the two arms that the paper's figures compare.
-fn two_panels(
-    paper: &Paper,
-    results: &Results,
-    task: &str,
-    [x, y]: [&str; 2],
-    names: &[(&str, &str)],
-) -> Vec<Panel> {
+fn two_panels(paper: &Paper, results: &Results, task: &str, [x, y]: [&str; 2], names: &[(&str, &str)]) -> Vec<Panel> {
     ["source_only", "dann"]
         .into_iter()
         .filter_map(|arm| {
@@ -147,10 +143,11 @@ fn features(paper: &Paper, results: &Results) -> Option<Figure> {
     let mut panels = Vec::new();
     for (task, name) in TASKS.into_iter().filter(|(task, _)| matches!(*task, "images" | "moons")) {
         let axes = ["first component", "second component"];
-        panels.extend(two_panels(paper, results, task, axes, &names).into_iter().map(|panel| Panel {
-            title: format!("{name}, {}", panel.title),
-            ..panel
-        }));
+        panels.extend(
+            two_panels(paper, results, task, axes, &names)
+                .into_iter()
+                .map(|panel| Panel { title: format!("{name}, {}", panel.title), ..panel }),
+        );
     }
     (!panels.is_empty()).then(|| {
         Figure::of_panels(
@@ -225,7 +222,9 @@ fn losses(paper: &Paper, results: &Results) -> Option<Figure> {
         Figure::of_panels(
             "losses",
             "Training losses on digits",
-            format!("Means since the last reading. Without a reversal the domain classifier only watches. Bands: {BANDS}."),
+            format!(
+                "Means since the last reading. Without a reversal the domain classifier only watches. Bands: {BANDS}."
+            ),
             panels,
         )
     })

@@ -32,6 +32,23 @@ pub struct Domains {
     pub target_test: ImageSet,
 }
 
+impl Domains {
+    /// Intensities minus their mean, over their standard deviation, both over all training pixels of the two domains
+    /// together: one pair of numbers for all images, so that the domains stay as far apart as they are.
+    fn standardised(mut self) -> Self {
+        let pixels = || self.source.pixels.iter().chain(&self.target.pixels).map(|value| f64::from(*value));
+        let count = pixels().count().max(1) as f64;
+        let mean = pixels().sum::<f64>() / count;
+        let deviation = (pixels().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt().max(1e-6);
+        for set in [&mut self.source, &mut self.target, &mut self.source_test, &mut self.target_test] {
+            for pixel in &mut set.pixels {
+                *pixel = ((f64::from(*pixel) - mean) / deviation) as f32;
+            }
+        }
+        self
+    }
+}
+
 /// Digits (or bumps where there are none): the source as it is, the target as |background − digit|, no digit in two of
 /// the four sets.
 ///
@@ -41,9 +58,8 @@ pub fn digits(sizes: &ImageSizes, trial: &Trial, lab: &mut Lab) -> Result<Domain
     let mut rng = lab.rng("split");
     let (train, test) = match open(DIGITS, trial, lab)? {
         Data::Real(set) => {
-            let mut draw = |split, count| -> Result<ImageSet> {
-                ImageSet::draw(&mnist_like(&set, split)?, 2 * count, &mut rng)
-            };
+            let mut draw =
+                |split, count| -> Result<ImageSet> { ImageSet::draw(&mnist_like(&set, split)?, 2 * count, &mut rng) };
             (draw(Split::Train, sizes.train)?, draw(Split::Test, sizes.test)?)
         }
         Data::Synthetic => {
@@ -57,7 +73,7 @@ pub fn digits(sizes: &ImageSizes, trial: &Trial, lab: &mut Lab) -> Result<Domain
     let mut rng = lab.rng("backgrounds");
     for_training.blend(&mut target, &mut rng);
     for_test.blend(&mut target_test, &mut rng);
-    Ok(Domains { source, target, source_test, target_test })
+    Ok(Domains { source, target, source_test, target_test }.standardised())
 }
 
 /// Drawn characters (or bumps): the source thin and as it is, the target thickened and blended with a background. The
@@ -88,7 +104,7 @@ pub fn characters(sizes: &ReidSizes, photographs: [usize; 2], trial: &Trial, lab
     thicken(&mut target_test);
     for_training.blend(&mut target, &mut rng);
     for_test.blend(&mut target_test, &mut rng);
-    Ok(Domains { source, target, source_test, target_test })
+    Ok(Domains { source, target, source_test, target_test }.standardised())
 }
 
 /// Opens a set where the trial's block names it; profiles without data generate it.
@@ -107,20 +123,14 @@ fn halves(set: &ImageSet) -> (ImageSet, ImageSet) {
 }
 
 /// Three sets of `count` characters each, `drawings` drawings one after the other, ink 1 on 0.
-fn glyphs(
-    files: Vec<(String, Photo)>,
-    count: usize,
-    drawings: usize,
-    rng: &mut impl Rng,
-) -> Result<[ImageSet; 3]> {
+fn glyphs(files: Vec<(String, Photo)>, count: usize, drawings: usize, rng: &mut impl Rng) -> Result<[ImageSet; 3]> {
     let mut by_character: std::collections::BTreeMap<String, Vec<Photo>> = Default::default();
     for (name, photo) in files {
         if let Some((character, _)) = name.rsplit_once('/') {
             by_character.entry(character.to_owned()).or_default().push(photo);
         }
     }
-    let mut characters: Vec<Vec<Photo>> =
-        by_character.into_values().filter(|drawn| drawn.len() >= drawings).collect();
+    let mut characters: Vec<Vec<Photo>> = by_character.into_values().filter(|drawn| drawn.len() >= drawings).collect();
     if characters.len() < 3 * count {
         return Err(Error::Input(format!(
             "reid.characters: three times {count} characters with {drawings} drawings are asked for, there are {}",
@@ -273,6 +283,23 @@ mod tests {
         let photo = Photo { pixels: vec![0.25; 900], height: 30, width: 30 };
         Backgrounds::Photographs(vec![photo]).blend(&mut set, &mut stream());
         assert!(set.pixels.iter().all(|value| (value - 0.75).abs() < 1e-6));
+    }
+
+    #[test]
+    fn one_mean_and_one_deviation_serve_all_images() {
+        let set = |value: f32| ImageSet {
+            pixels: vec![value, value + 0.2],
+            labels: vec![0],
+            size: ImageSize { channels: 1, height: 1, width: 2 },
+            classes: 1,
+        };
+        let domains = Domains { source: set(0.0), target: set(0.6), source_test: set(0.4), target_test: set(0.3) };
+        let Domains { source, target, source_test, .. } = domains.standardised();
+        // Mean 0.4, deviation √0.1.
+        let near = |found: f32, want: f32| assert!((found - want / 0.1f32.sqrt()).abs() < 1e-5, "{found} {want}");
+        near(source.pixels[0], -0.4);
+        near(target.pixels[1], 0.4);
+        near(source_test.pixels[0], 0.0);
     }
 
     #[test]

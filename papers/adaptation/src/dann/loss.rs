@@ -79,7 +79,8 @@ impl DannLoss {
         domain_logits: Tensor<1>,
         domains: IntTensor<1>,
     ) -> (Tensor<1>, Tensor<1>) {
-        let domain = softplus(domain_logits.clone()) - domains.float() * domain_logits;
+        let of_source = domain_logits.clone().mask_fill(domains.equal_elem(0), 0.0); // dⱼ·aⱼ
+        let domain = softplus(domain_logits) - of_source;
         (cross_entropy(class_logits, labels), domain)
     }
 }

@@ -24,6 +24,7 @@
 //! - **All measurements are on unseen examples** of both domains, the proxy A-distance too; the paper measures it on
 //!   training examples.
 //! - **Target digits** are |background − digit| in grey; digits and photographs of training and test are different ones.
+//! - **Pixels** are standardised by one mean and one deviation over both domains, for all arms alike.
 //! - **Re-identification** (C5): characters stand for persons. The target's are thickened and blended with a background;
 //!   its test characters are new, half of their drawings are the gallery, the others the queries.
 //! - **Reviews** take rows as lists of non-zero counts, which makes single passes cheap; mini-batches average the update

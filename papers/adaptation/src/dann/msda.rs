@@ -134,7 +134,10 @@ fn denoiser(rows: &[Vec<f64>], size: usize, noise: f64) -> Result<Vec<f64>> {
         }
     }
     let transposed = solve_positive(matrix, right, size)?; // Wᵀ, [size + 1, size]
-    Ok((0..size).flat_map(|to| (0..all).map(move |from| (to, from))).map(|(to, from)| transposed[from * size + to]).collect())
+    Ok((0..size)
+        .flat_map(|to| (0..all).map(move |from| (to, from)))
+        .map(|(to, from)| transposed[from * size + to])
+        .collect())
 }
 
 #[cfg(test)]
@@ -144,9 +147,8 @@ mod tests {
     /// Without noise the map reconstructs its input.
     #[test]
     fn without_noise_nothing_is_lost() {
-        let rows: Vec<Vec<f64>> = (0..12)
-            .map(|at| (0..3).map(|axis| ((at * 7 + axis * 5) % 11) as f64 / 11.0).collect())
-            .collect();
+        let rows: Vec<Vec<f64>> =
+            (0..12).map(|at| (0..3).map(|axis| ((at * 7 + axis * 5) % 11) as f64 / 11.0).collect()).collect();
         let map = denoiser(&rows, 3, 0.0).unwrap();
         for x in &rows {
             for (found, want) in apply(&map, x).into_iter().zip(x) {
@@ -168,8 +170,7 @@ mod tests {
                 for x in &rows {
                     for (drop_a, drop_b) in [(false, false), (false, true), (true, false), (true, true)] {
                         let p = [drop_a, drop_b].map(|drop| if drop { noise } else { 1.0 - noise });
-                        let corrupted =
-                            [if drop_a { 0.0 } else { x[0] }, if drop_b { 0.0 } else { x[1] }, 1.0];
+                        let corrupted = [if drop_a { 0.0 } else { x[0] }, if drop_b { 0.0 } else { x[1] }, 1.0];
                         let made: f64 = (0..3).map(|k| map[to * 3 + k] * corrupted[k]).sum();
                         sum += p[0] * p[1] * (made - x[to]) * corrupted[from];
                     }

@@ -11,7 +11,11 @@ use super::shallow::{Pair, Rows, ShallowNetwork, ShallowRule, ShallowWeights};
 /// All ops of this paper.
 pub static OPS: &[Op] = &[
     Op { name: "gradient_reversal", about: "identity whose gradient is −λ", run: gradient_reversal },
-    Op { name: "dann_loss", about: "label loss of the source, domain loss of both domains, and their sum", run: dann_loss },
+    Op {
+        name: "dann_loss",
+        about: "label loss of the source, domain loss of both domains, and their sum",
+        run: dann_loss,
+    },
     Op { name: "shallow_step", about: "one step of the shallow network on a pair of examples", run: shallow_step },
     Op { name: "lambda_schedule", about: "strength of the reversal at training progress p", run: lambda_schedule },
     Op { name: "learning_rate_schedule", about: "learning rate at training progress p", run: learning_rate_schedule },
@@ -62,7 +66,11 @@ fn shallow_step(inputs: &Inputs) -> Result<Outputs> {
         return Err(Error::Input(format!("input `v` must have shape [{classes}, {hidden}]")));
     }
     let single = |name: &str, count: usize| -> Result<()> {
-        if count == 1 { Ok(()) } else { Err(Error::Input(format!("input `{name}` must be one value, but has {count}"))) }
+        if count == 1 {
+            Ok(())
+        } else {
+            Err(Error::Input(format!("input `{name}` must be one value, but has {count}")))
+        }
     };
     let d = inputs.floats("d")?;
     single("d", d.len())?;

@@ -337,7 +337,9 @@ mod tests {
         }
         // Polar words of sentiment 1 are the odd ones.
         let contrast = |words: std::ops::Range<usize>| {
-            let gap = |word: usize| (sums[word][1] / counts[1] - sums[word][0] / counts[0]) * if word % 2 == 1 { 1.0 } else { -1.0 };
+            let gap = |word: usize| {
+                (sums[word][1] / counts[1] - sums[word][0] / counts[0]) * if word % 2 == 1 { 1.0 } else { -1.0 }
+            };
             words.clone().map(gap).sum::<f64>() / words.len() as f64
         };
         assert!((contrast(0..60) - 0.08).abs() < 0.01);

@@ -50,7 +50,11 @@ fn number(outputs: &Outputs, name: &str) -> f64 {
 #[test]
 fn scalar_ops_check_their_ranges() {
     for (op, good, bad) in [
-        ("lambda_schedule", json!({"p": 0.0}), vec![json!({}), json!({"p": -0.1}), json!({"p": 1.1}), json!({"p": "1"})]),
+        (
+            "lambda_schedule",
+            json!({"p": 0.0}),
+            vec![json!({}), json!({"p": -0.1}), json!({"p": 1.1}), json!({"p": "1"})],
+        ),
         ("learning_rate_schedule", json!({"p": 1}), vec![json!({}), json!({"p": 2}), json!({"p": 0.5, "base": -1.0})]),
         ("proxy_a_distance", json!({"error": 1.0}), vec![json!({}), json!({"error": -0.01}), json!({"error": 1.01})]),
     ] {
@@ -75,7 +79,10 @@ fn the_reversal_passes_values_bit_by_bit_also_without_gradients() {
         let y = gradient_reversal(x.clone(), lambda);
         assert_eq!(read_f32(y.clone()), values);
         let gradient = read_f32(x.grad(&(y * 3.0).sum().backward()).unwrap());
-        assert!(gradient.iter().all(|slope| (f64::from(*slope) + 3.0 * lambda).abs() <= 1e-6 * lambda.abs()), "{gradient:?}");
+        assert!(
+            gradient.iter().all(|slope| (f64::from(*slope) + 3.0 * lambda).abs() <= 1e-6 * lambda.abs()),
+            "{gradient:?}"
+        );
         let plain = Tensor::<1>::from_data(values, &device).inner();
         assert_eq!(read_f32(gradient_reversal(plain, lambda)), values);
     }
