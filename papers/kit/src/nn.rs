@@ -102,14 +102,27 @@ pub struct Conv {
 
 /// A convolution, `[n, inputs, h, w]` to `[n, outputs, h', w']`.
 pub fn conv2d(size: Conv, init: Init, rng: &mut impl Rng, device: &Device) -> Conv2d<Backend> {
-    let Conv { inputs, outputs, kernel, stride, padding, bias } = size;
+    let Conv { inputs, outputs, kernel, stride, padding, .. } = size;
     let mut layer = Conv2dConfig::new([inputs, outputs], [kernel, kernel])
         .with_stride([stride, stride])
         .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
         .with_bias(false)
         .init(device);
-    let (fan_in, fan_out) = (inputs * kernel * kernel, outputs * kernel * kernel);
-    layer.weight = Param::from_tensor(init.draw([outputs, inputs, kernel, kernel], fan_in, fan_out, rng, device));
-    layer.bias = bias.then(|| Param::from_tensor(init.bias(outputs, fan_in, rng, device)));
+    let (weight, bias) = conv_weights(size, init, rng, device);
+    layer.weight = Param::from_tensor(weight);
+    layer.bias = bias.map(Param::from_tensor);
     layer
+}
+
+/// Weight `[outputs, inputs, kernel, kernel]` and bias `[outputs]` of a convolution.
+pub(crate) fn conv_weights(
+    size: Conv,
+    init: Init,
+    rng: &mut impl Rng,
+    device: &Device,
+) -> (harness_core::backend::Tensor<4>, Option<harness_core::backend::Tensor<1>>) {
+    let Conv { inputs, outputs, kernel, bias, .. } = size;
+    let (fan_in, fan_out) = (inputs * kernel * kernel, outputs * kernel * kernel);
+    let weight = init.draw([outputs, inputs, kernel, kernel], fan_in, fan_out, rng, device);
+    (weight, bias.then(|| init.bias(outputs, fan_in, rng, device)))
 }
