@@ -13,12 +13,16 @@
 //! | [`init`] | initial weights from named host streams |
 //! | [`knn`] | weighted nearest-neighbour classification |
 //! | [`mlp`] | multi-layer perceptrons |
+//! | [`ngram`] | word text: frequent words, batches of n-grams |
 //! | [`nn`] | burn's layers with such weights |
 //! | [`probe`] | linear probes of frozen features |
 //! | [`resnet`] | ResNets of basic blocks, with batch norms whose behaviour is named |
 //! | [`schedule`] | learning rates over a run |
 //! | [`similarity`] | rows of unit length, cosine similarities |
 //! | [`verdict`] | rules of verdicts that several papers share |
+//! | [`sgd`] | clipping of gradients by their global norm |
+//! | [`softplus`] | softplus without overflow |
+//! | [`topk`] | ranks of targets, top-k error |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod attack;
@@ -32,9 +36,13 @@ pub mod image_set;
 pub mod init;
 pub mod knn;
 pub mod mlp;
+pub mod ngram;
 pub mod nn;
 pub mod probe;
 pub mod resnet;
 pub mod schedule;
 pub mod similarity;
 pub mod verdict;
+pub mod sgd;
+pub mod softplus;
+pub mod topk;
