@@ -7,7 +7,7 @@ include!(concat!(env!("OUT_DIR"), "/code_digests.rs"));
 
 /// The papers of each family crate.
 static FAMILIES: &[&[&dyn PaperReproduction]] =
-    &[papers_classification::PAPERS, papers_robustness::PAPERS, papers_theory::PAPERS];
+    &[papers_classification::PAPERS, papers_robustness::PAPERS, papers_optimization::PAPERS, papers_theory::PAPERS];
 
 /// All papers, in the order of their families, then of their slugs.
 pub fn all() -> impl Iterator<Item = &'static dyn PaperReproduction> {

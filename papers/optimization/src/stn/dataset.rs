@@ -94,8 +94,7 @@ fn teacher(settings: &Settings, rng: &mut impl Rng) -> Dataset {
         let mut examples = Examples::default();
         for _ in 0..count {
             let x: Vec<f64> = StandardNormal.sample_iter(&mut *rng).take(INPUTS).collect();
-            let hidden: Vec<f64> =
-                inner.chunks_exact(INPUTS).map(|row| dot(row, &x).tanh()).collect();
+            let hidden: Vec<f64> = inner.chunks_exact(INPUTS).map(|row| dot(row, &x).tanh()).collect();
             let scores = outer.chunks_exact(UNITS).map(|row| dot(row, &hidden));
             let class = scores.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(class, _)| class);
             let (noisy, other) = (rng.random_bool(NOISE), rng.random_range(0..CLASSES));

@@ -170,8 +170,7 @@ impl Experiment<'_> {
             }
             Ok(kept)
         })?;
-        let fits =
-            (0..self.settings.grid.len()).map(|at| kept_fit(&kept, &format!("{at}."))).collect::<Result<_>>()?;
+        let fits = (0..self.settings.grid.len()).map(|at| kept_fit(&kept, &format!("{at}."))).collect::<Result<_>>()?;
         Ok(Search { fits })
     }
 
@@ -228,8 +227,7 @@ impl Experiment<'_> {
         let (_, path) = self.self_tuning(true, lab)?;
         let steps = self.training_steps();
         for (at, (name, shift)) in [("below", -1.0), ("above", 1.0)].into_iter().enumerate() {
-            let h: Vec<f64> =
-                path.last.iter().zip(&path.last_scales).map(|(h, scale)| h + shift * scale).collect();
+            let h: Vec<f64> = path.last.iter().zip(&path.last_scales).map(|(h, scale)| h + shift * scale).collect();
             let strengths = self.tuned.strengths(&h);
             let run = Run { steps, before: at * steps, total: 2 * steps };
             let fit = fit_plain(&self.problem, self.settings, run, |_| strengths, lab)?;
@@ -246,8 +244,7 @@ impl Experiment<'_> {
         let hyperparameters = [self.settings.shared_dropout(start)];
         let tuning = SelfTuning::new(&self.problem, self.settings, &hyperparameters, true, lab)?;
         let shared = self.settings.shared;
-        let (fit, path) =
-            fit_self_tuning(&self.problem, self.settings, tuning, shared.epochs, shared.warm_up, lab)?;
+        let (fit, path) = fit_self_tuning(&self.problem, self.settings, tuning, shared.epochs, shared.warm_up, lab)?;
         record_fit(&fit, lab);
         record_path(&path, &Tuned::new(&hyperparameters)?, self.settings.steps_per_epoch(), lab);
         Ok(())

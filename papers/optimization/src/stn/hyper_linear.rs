@@ -65,7 +65,9 @@ pub fn hyper_linear(x: Tensor<2>, h: Tensor<2>, weights: HyperWeights) -> Result
         return Err(Error::Input(format!("{name} has shape {got:?}, expected {want:?}")));
     }
     if [rows, inputs, outputs, columns].contains(&0) {
-        return Err(Error::Input("a hyper-linear layer needs at least one example, input, output, hyper-parameter".into()));
+        return Err(Error::Input(
+            "a hyper-linear layer needs at least one example, input, output, hyper-parameter".into(),
+        ));
     }
     let gates = h.matmul(response); // [b, 2 o]
     let (weight_gate, bias_gate) = (gates.clone().narrow(1, 0, outputs), gates.narrow(1, outputs, outputs));

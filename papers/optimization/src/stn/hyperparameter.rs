@@ -45,9 +45,13 @@ impl Range {
     /// # Errors
     /// [`Error::Input`] where `value` is not inside the range.
     pub fn unconstrained(self, value: f64) -> Result<f64> {
-        let inside = value.is_finite() && self.low.is_none_or(|low| value > low) && self.high.is_none_or(|high| value < high);
+        let inside =
+            value.is_finite() && self.low.is_none_or(|low| value > low) && self.high.is_none_or(|high| value < high);
         if !inside {
-            return Err(Error::Input(format!("{value} must lie inside the range from {:?} to {:?}", self.low, self.high)));
+            return Err(Error::Input(format!(
+                "{value} must lie inside the range from {:?} to {:?}",
+                self.low, self.high
+            )));
         }
         Ok(match (self.low, self.high) {
             (Some(low), Some(high)) => ((value - low) / (high - value)).ln(),

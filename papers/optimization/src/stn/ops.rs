@@ -93,12 +93,12 @@ fn exact_response(inputs: &Inputs) -> Result<Outputs> {
     if rows != targets {
         return Err(Error::Input(format!("{targets} targets for {rows} rows of x: expected as many")));
     }
-    let found = response::exact_response(
-        &inputs.floats("x")?,
-        columns,
-        &inputs.floats("t")?,
-        &inputs.floats("log_lambda")?,
-    )?;
+    let found =
+        response::exact_response(&inputs.floats("x")?, columns, &inputs.floats("t")?, &inputs.floats("log_lambda")?)?;
     let shape = [strengths, columns];
-    Ok(Outputs::new().floats("coefficients", &shape, found.coefficients.concat()).floats("gates", &shape, found.gates.concat()))
+    Ok(Outputs::new().floats("coefficients", &shape, found.coefficients.concat()).floats(
+        "gates",
+        &shape,
+        found.gates.concat(),
+    ))
 }

@@ -50,8 +50,7 @@ pub fn exact_response(x: &[f64], columns: usize, t: &[f64], log_lambda: &[f64]) 
         )));
     }
     // Coordinates of β_OLS: uᵢᵀt / dᵢ, where d u is what is at hand.
-    let ols: Vec<f64> =
-        components.iter().map(|c| dot(&c.image, t) / (c.singular_value * c.singular_value)).collect();
+    let ols: Vec<f64> = components.iter().map(|c| dot(&c.image, t) / (c.singular_value * c.singular_value)).collect();
     let gates: Vec<Vec<f64>> = log_lambda
         .iter()
         .map(|lambda| components.iter().map(|c| logistic(2.0 * c.singular_value.ln() - lambda)).collect())

@@ -200,10 +200,9 @@ impl Settings {
         if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return refuse(key, "must be at least 1, but is 0");
         }
-        for (key, warm_up, epochs) in [
-            ("warm_up", self.warm_up, self.epochs),
-            ("shared.warm_up", self.shared.warm_up, self.shared.epochs),
-        ] {
+        for (key, warm_up, epochs) in
+            [("warm_up", self.warm_up, self.epochs), ("shared.warm_up", self.shared.warm_up, self.shared.epochs)]
+        {
             if warm_up >= epochs {
                 return refuse(key, format!("{warm_up} must be less than the {epochs} epochs"));
             }

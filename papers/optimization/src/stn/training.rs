@@ -187,7 +187,10 @@ impl Regularised {
         let upload = |values: Vec<f32>, width: usize| -> Tensor<2> {
             Tensor::from_data(TensorData::new(values, [rows, width]), &device)
         };
-        Regularised { inputs: clean * upload(factors, inputs), dropout: hidden.map(|layer| upload(layer, sizes.hidden)) }
+        Regularised {
+            inputs: clean * upload(factors, inputs),
+            dropout: hidden.map(|layer| upload(layer, sizes.hidden)),
+        }
     }
 }
 

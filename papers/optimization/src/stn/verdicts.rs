@@ -21,7 +21,9 @@ pub fn judge(claim: &Claim, results: &Results) -> Result<Evidence> {
             let stn = loss(results, "stn")?;
             let parts = ["grid", "random"]
                 .into_iter()
-                .map(|arm| Ok(above(&format!("test loss (nats), {arm} − stn"), &differences(&loss(results, arm)?, &stn), 0.0)))
+                .map(|arm| {
+                    Ok(above(&format!("test loss (nats), {arm} − stn"), &differences(&loss(results, arm)?, &stn), 0.0))
+                })
                 .collect::<Result<_>>()?;
             Ok(Evidence::all_of(parts))
         }
@@ -29,7 +31,13 @@ pub fn judge(claim: &Claim, results: &Results) -> Result<Evidence> {
             let fixed = loss(results, "fixed")?;
             let parts = ["stn", "replay"]
                 .into_iter()
-                .map(|arm| Ok(above(&format!("test loss (nats), fixed − {arm}"), &differences(&fixed, &loss(results, arm)?), 0.0)))
+                .map(|arm| {
+                    Ok(above(
+                        &format!("test loss (nats), fixed − {arm}"),
+                        &differences(&fixed, &loss(results, arm)?),
+                        0.0,
+                    ))
+                })
                 .collect::<Result<_>>()?;
             let evidence = Evidence::all_of(parts);
             // The rest of the published order stands beside the verdict.
