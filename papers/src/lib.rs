@@ -5,9 +5,16 @@ use harness_core::PaperReproduction;
 
 include!(concat!(env!("OUT_DIR"), "/code_digests.rs"));
 
-/// The papers of each family crate.
-static FAMILIES: &[&[&dyn PaperReproduction]] =
-    &[papers_classification::PAPERS, papers_robustness::PAPERS, papers_optimization::PAPERS, papers_theory::PAPERS];
+/// The papers of each family crate, in the order of `Family::ALL`; one a line, so that additions do not collide.
+#[rustfmt::skip]
+static FAMILIES: &[&[&dyn PaperReproduction]] = &[
+    papers_representation::PAPERS,
+    papers_classification::PAPERS,
+    papers_robustness::PAPERS,
+    papers_optimization::PAPERS,
+    papers_theory::PAPERS,
+    papers_vision::PAPERS,
+];
 
 /// All papers, in the order of their families, then of their slugs.
 pub fn all() -> impl Iterator<Item = &'static dyn PaperReproduction> {

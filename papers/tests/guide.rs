@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-/// A quotation is a code block after a line that ends in "from `path`:"; `…` on a line of its own skips lines.
+/// A quotation is a code block after a line that ends in a path between backticks and a colon.
 #[test]
 fn the_guide_quotes_what_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -12,22 +12,25 @@ fn the_guide_quotes_what_is_there() {
     let lines: Vec<&str> = guide.lines().collect();
     let mut quotations = 0;
     for (index, line) in lines.iter().enumerate() {
-        let Some(path) = line.strip_suffix("`:").and_then(|line| line.rsplit_once("rom `")).map(|(_, path)| path) else {
-            continue;
-        };
-        let file = fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("the guide quotes {path}: {error}"));
-        let block: Vec<&str> =
-            lines[index + 1..].iter().skip_while(|line| !line.starts_with("```")).skip(1).take_while(|line| !line.starts_with("```")).copied().collect();
+        let Some((_, path)) = line.strip_suffix("`:").and_then(|line| line.rsplit_once('`')) else { continue };
+        let file =
+            fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("the guide quotes {path}: {error}"));
+        let block: Vec<&str> = lines[index + 1..]
+            .iter()
+            .skip_while(|line| !line.starts_with("```"))
+            .skip(1)
+            .take_while(|line| !line.starts_with("```"))
+            .copied()
+            .collect();
         assert!(!block.is_empty(), "no code block follows the mention of {path}");
-        for part in block.split(|line| line.trim() == "…").filter(|part| !part.is_empty()) {
-            let wanted: Vec<&str> = part.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
-            let have: Vec<&str> = file.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-            assert!(
-                have.windows(wanted.len()).any(|window| window == wanted),
-                "the guide quotes from {path} what is not there:\n{}",
-                part.join("\n")
-            );
-        }
+        let written = |line: &&str| !line.trim().is_empty();
+        let wanted: Vec<&str> = block.into_iter().filter(written).map(str::trim).collect();
+        let have: Vec<&str> = file.lines().filter(written).map(str::trim).collect();
+        assert!(
+            have.windows(wanted.len()).any(|window| window == wanted),
+            "the guide quotes from {path} what is not there:\n{}",
+            wanted.join("\n")
+        );
         quotations += 1;
     }
     assert!(quotations >= 4, "the guide quotes only {quotations} files");

@@ -43,7 +43,25 @@ pub fn judge(paper: &dyn PaperReproduction, claim: &Claim, results: &Results) ->
         Err(Error::Diverged(reason)) => Evidence::inconclusive(results.seeds().len(), reason),
         Err(error) => Evidence::not_run(format!("the rule could not be applied: {error}")),
     };
+    let evidence = if claim.test == Test::Custom { not_beyond_chance(evidence) } else { evidence };
     never_from_one_seed(evidence)
+}
+
+/// A paper's own rule may look at means alone. Whatever it says, a verdict that claims more than chance needs an interval
+/// that does not contain 0.
+fn not_beyond_chance(mut evidence: Evidence) -> Evidence {
+    let Some(interval) = evidence.interval else { return evidence };
+    let straddles = interval.low < 0.0 && interval.high > 0.0;
+    let (weaker, words) = match evidence.verdict {
+        Verdict::Reproduced => (Verdict::DirectionOnly, "the rule holds"),
+        Verdict::Contradicted => (Verdict::Inconclusive, "the opposite was seen"),
+        _ => return evidence,
+    };
+    if straddles {
+        evidence.verdict = weaker;
+        evidence.summary = format!("{}; {words}, but not beyond chance: the interval contains 0", evidence.summary);
+    }
+    evidence
 }
 
 /// One seed cannot show that an effect is more than chance.

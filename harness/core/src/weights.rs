@@ -1,13 +1,18 @@
 //! Named tensors kept between trials, as safetensors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use burn::tensor::TensorData;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use sha2::{Digest, Sha256};
 
 use crate::backend::{Device, Tensor};
 use crate::error::{Error, Result};
 use crate::op::read_f32;
+use crate::trial::hex;
+
+/// Name of the digest in a file's metadata.
+const DIGEST: &str = "sha256";
 
 /// Named float tensors: the weights of a model, or a generated data set.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -59,7 +64,19 @@ impl Weights {
             .ok_or_else(|| Error::Failed(format!("there are no weights `{name}`")))
     }
 
-    /// As a safetensors file.
+    /// SHA-256 over names, shapes and the bits of all values.
+    fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for (name, (shape, values)) in &self.tensors {
+            hash.update(serde_json::json!([name, shape]).to_string());
+            for value in values {
+                hash.update(value.to_le_bytes());
+            }
+        }
+        hex(&hash.finalize())
+    }
+
+    /// As a safetensors file, whose metadata hold a digest of its content.
     ///
     /// # Errors
     /// [`Error::Failed`] where the values of a tensor are not as many as its shape holds.
@@ -77,15 +94,18 @@ impl Weights {
                     .map_err(|error| Error::Failed(format!("weights `{name}`: {error}")))
             })
             .collect::<Result<_>>()?;
-        safetensors::serialize(views, None).map_err(|error| Error::Failed(format!("weights: {error}")))
+        let metadata = HashMap::from([(DIGEST.to_owned(), self.digest())]);
+        safetensors::serialize(views, Some(metadata)).map_err(|error| Error::Failed(format!("weights: {error}")))
     }
 
-    /// Reads a safetensors file of 32-bit floats.
+    /// Reads a file that [`Weights::to_bytes`] wrote.
     ///
     /// # Errors
-    /// [`Error::Failed`] where the file is torn or holds another type.
+    /// [`Error::Failed`] where the file is torn, changed, without digest, or holds another type.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let file = SafeTensors::deserialize(bytes).map_err(|error| Error::Failed(format!("weights: {error}")))?;
+        let unreadable = |error| Error::Failed(format!("weights: {error}"));
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
+        let file = SafeTensors::deserialize(bytes).map_err(unreadable)?;
         let tensors = file
             .iter()
             .map(|(name, view)| {
@@ -100,7 +120,16 @@ impl Weights {
                 Ok((name.to_owned(), (view.shape().to_vec(), values)))
             })
             .collect::<Result<_>>()?;
-        Ok(Weights { tensors })
+        let weights = Weights { tensors };
+        let written = header.metadata().as_ref().and_then(|metadata| metadata.get(DIGEST));
+        if written != Some(&weights.digest()) {
+            return Err(Error::Failed(format!(
+                "weights have the digest {}, but {} was written",
+                weights.digest(),
+                written.map_or("none", String::as_str)
+            )));
+        }
+        Ok(weights)
     }
 }
 
@@ -126,6 +155,20 @@ mod tests {
         let bytes = weights.to_bytes().unwrap();
         for length in 0..bytes.len() {
             assert!(Weights::from_bytes(&bytes[..length]).is_err(), "{length} of {} bytes were accepted", bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_is_refused_or_harmless() {
+        let mut weights = Weights::new();
+        weights.put_floats("a", &[3], vec![1.0, 2.0, 3.0]);
+        let bytes = weights.to_bytes().unwrap();
+        for place in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[place / 8] ^= 1 << (place % 8);
+            if let Ok(back) = Weights::from_bytes(&flipped) {
+                assert_eq!(back, weights, "bit {place} changed what was read");
+            }
         }
     }
 }

@@ -39,8 +39,15 @@ impl YamlError {
     }
 }
 
-/// Reads `text` as a `T`. Unknown keys, wrong types and syntax errors are refused with their position.
+/// Reads `text` as a `T`. Unknown and repeated keys, wrong types and syntax errors are refused with their position.
 pub fn read<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, YamlError> {
+    let value = read_typed(text, file)?;
+    // A map inside of `T` may be of a type that keeps the last of two equal keys. This one refuses them.
+    read_typed::<serde_yaml::Value>(text, file)?;
+    Ok(value)
+}
+
+fn read_typed<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, YamlError> {
     let document = serde_yaml::Deserializer::from_str(text);
     serde_path_to_error::deserialize(document).map_err(|error| {
         let path = error.path().to_string();

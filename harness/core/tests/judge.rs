@@ -222,6 +222,50 @@ fn composed_rules_take_the_worst_or_the_best_part() {
     assert_eq!(any.verdict, Verdict::Reproduced);
 }
 
+/// A paper whose own rule looks at means alone.
+struct MeansAlone(Verdict);
+
+impl harness_core::PaperReproduction for MeansAlone {
+    fn paper(&self) -> &harness_core::Paper {
+        unreachable!("judging looks at the claim")
+    }
+    fn yaml(&self) -> &'static str {
+        ""
+    }
+    fn check(&self, _trial: &harness_core::Trial) -> harness_core::Result<()> {
+        Ok(())
+    }
+    fn run(&self, _trial: &harness_core::Trial, _lab: &mut harness_core::Lab) -> harness_core::Result<()> {
+        Ok(())
+    }
+    fn judge(
+        &self,
+        _claim: &harness_core::claim::Claim,
+        results: &Results,
+    ) -> harness_core::Result<harness_core::evidence::Evidence> {
+        let effects: Vec<f64> = results.arm("ours").metric("accuracy")?.into_values().collect();
+        Ok(Evidence { verdict: self.0, ..Evidence::from_effects("x", &effects, 0.0) })
+    }
+    fn ops(&self) -> &'static [harness_core::op::Op] {
+        &[]
+    }
+    fn vectors(&self) -> &'static str {
+        ""
+    }
+}
+
+#[test]
+fn a_rule_about_means_claims_no_more_than_the_interval_allows() {
+    let claim = harness_core::claim::Claim { test: Test::Custom, ..common::paper().claims[0].clone() };
+    let verdict = |said, effects: &[f64]| {
+        harness_core::judge::judge(&MeansAlone(said), &claim, &two_arms(effects, &[0.0; 3])).verdict
+    };
+    assert_eq!(verdict(Verdict::Reproduced, &[5.0, -1.0, 2.0]), Verdict::DirectionOnly);
+    assert_eq!(verdict(Verdict::Contradicted, &[-5.0, 1.0, -2.0]), Verdict::Inconclusive);
+    assert_eq!(verdict(Verdict::Reproduced, &[2.0, 2.1, 1.9]), Verdict::Reproduced);
+    assert_eq!(verdict(Verdict::Contradicted, &[-2.0, -2.1, -1.9]), Verdict::Contradicted);
+}
+
 proptest::proptest! {
     /// Neither the order of records nor a common shift of both arms changes a verdict.
     #[test]

@@ -73,6 +73,12 @@ fn impossible_values_are_told_with_their_key() {
 }
 
 #[test]
+fn a_key_repeated_among_free_settings_is_told_and_not_overridden() {
+    let message = refused(&YAML.replacen("steps: ", "steps: 1, steps: ", 1));
+    assert!(message.contains("duplicate") && message.contains("steps"), "{message}");
+}
+
+#[test]
 fn deep_nesting_and_alias_bombs_are_refused_without_harm() {
     refused(&format!("{}notes: {}{}", YAML, "[".repeat(10_000), "]".repeat(10_000)));
     let mut bomb = String::from("a: &a [x, x, x, x, x, x, x, x, x, x]\n");

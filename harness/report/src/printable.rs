@@ -25,8 +25,8 @@ pub fn printable(text: &str) -> String {
     clean
 }
 
-/// Whether a character does something other than showing itself.
-fn acts(c: char) -> bool {
+/// Whether a character does something other than showing itself. Line ends are such characters too.
+pub fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c,
             // Marks, embeddings, overrides and isolates of direction.

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use harness_report::draw::{Drawn, Palette, draw, figure_table};
 use harness_core::figure::{
     Axis, Bar, BarPlot, BarSeries, Figure, Heatmap, Histogram, ImageGrid, Line, LinePlot, Panel, Plot, Point,
     Reference, Scale, ScatterPlot, Table,
 };
 use harness_core::record::Image;
+use harness_report::draw::{Drawn, Palette, draw, figure_table};
 use proptest::prelude::*;
 
 fn lines(lines: Vec<Line>) -> LinePlot {

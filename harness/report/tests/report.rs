@@ -5,10 +5,10 @@ mod common;
 
 use std::path::Path;
 
-use harness_report::report::{self, PaperReport};
 use harness_core::Error;
 use harness_core::paper::Profile;
 use harness_core::results::Results;
+use harness_report::report::{self, PaperReport};
 
 fn read(dir: &Path, name: &str) -> String {
     std::fs::read_to_string(dir.join(name)).unwrap()

@@ -3,10 +3,10 @@
 
 mod common;
 
-use harness_report::tables::{defused, read_parquet, results_table, verdicts_table, write_csv, write_parquet};
 use harness_core::Error;
 use harness_core::number::Number;
 use harness_core::record::Outcome;
+use harness_report::tables::{defused, read_parquet, results_table, verdicts_table, write_csv, write_parquet};
 
 #[test]
 fn no_trial_is_missing_from_the_table() {

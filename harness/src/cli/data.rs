@@ -58,7 +58,8 @@ fn list(json: bool, places: &Places) -> Result<ExitCode, Failure> {
     let mut rows = Vec::new();
     for set in Registry::builtin().sets() {
         let files = fetcher.status(&set.id)?;
-        let cached = files.iter().filter(|file| !matches!(file.state, FileState::Missing | FileState::Corrupt { .. })).count();
+        let cached =
+            files.iter().filter(|file| !matches!(file.state, FileState::Missing | FileState::Corrupt { .. })).count();
         rows.push((set, cached, files.len()));
     }
     if json {

@@ -38,7 +38,8 @@ struct Finding {
 
 /// Runs it.
 pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> {
-    let findings = [machine_finding(), memory(), disk(&places.reports), gpu(), cache(places), mirrors(places), store(places)];
+    let findings =
+        [machine_finding(), memory(), disk(&places.reports), gpu(), cache(places), mirrors(places), store(places)];
     if arguments.json {
         let list: Vec<serde_json::Value> = findings
             .iter()
@@ -77,7 +78,11 @@ fn machine_finding() -> Finding {
 fn memory() -> Finding {
     let (total, free) = machine::memory_mb();
     let health = if free < 2048 { Health::Note } else { Health::Good };
-    Finding { what: "memory", health, text: format!("{total} MiB, {free} MiB free; a quick trial takes up to about 1000") }
+    Finding {
+        what: "memory",
+        health,
+        text: format!("{total} MiB, {free} MiB free; a quick trial takes up to about 1000"),
+    }
 }
 
 fn disk(reports: &Path) -> Finding {
@@ -166,7 +171,8 @@ fn store(places: &Places) -> Finding {
         Ok(contents) => {
             let finished = contents.records.iter().filter(|record| record.finished()).count();
             let other = contents.records.len() - finished;
-            let text = format!("{finished} finished trials, {other} failed or skipped, in {}", places.store.root().display());
+            let text =
+                format!("{finished} finished trials, {other} failed or skipped, in {}", places.store.root().display());
             match contents.damaged.first() {
                 None => Finding { what: "store", health: Health::Good, text },
                 Some(first) => Finding {

@@ -64,7 +64,10 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
     for path in &written {
         writeln!(out, "wrote {path}")?;
     }
-    writeln!(out, "next: `cargo test -p papers-{family} {slug}` says what to fill in; docs/adding-a-paper.md shows how")?;
+    writeln!(
+        out,
+        "next: `cargo test -p papers-{family} {slug}` says what to fill in; docs/adding-a-paper.md shows how"
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -85,7 +88,8 @@ fn render(template: &str, family: &str, slug: &str) -> Result<String, Failure> {
 }
 
 fn write(path: &Path, text: &str, written: &mut Vec<String>) -> Result<(), Failure> {
-    atomic::write(path, text.as_bytes()).map_err(|error| Failure::environment(format!("{}: {error}", path.display())))?;
+    atomic::write(path, text.as_bytes())
+        .map_err(|error| Failure::environment(format!("{}: {error}", path.display())))?;
     let path = path.display().to_string();
     if !written.contains(&path) {
         written.push(path);
@@ -93,12 +97,9 @@ fn write(path: &Path, text: &str, written: &mut Vec<String>) -> Result<(), Failu
     Ok(())
 }
 
-fn edit(
-    path: &Path,
-    written: &mut Vec<String>,
-    change: impl FnOnce(&str) -> Option<String>,
-) -> Result<(), Failure> {
-    let text = fs::read_to_string(path).map_err(|error| Failure::environment(format!("{}: {error}", path.display())))?;
+fn edit(path: &Path, written: &mut Vec<String>, change: impl FnOnce(&str) -> Option<String>) -> Result<(), Failure> {
+    let text =
+        fs::read_to_string(path).map_err(|error| Failure::environment(format!("{}: {error}", path.display())))?;
     let changed = change(&text).ok_or_else(|| {
         Failure::failed(format!("{} does not look as expected: add the new paper there by hand", path.display()))
     })?;
@@ -129,7 +130,8 @@ fn add_family(project: &Path, family: &str, written: &mut Vec<String>) -> Result
     edit(&project.join("Cargo.toml"), written, |text| {
         let members = text.replacen("\"papers/kit\"", &format!("\"papers/kit\", \"papers/{family}\""), 1);
         let anchor = "papers-kit = { path = \"papers/kit\" }\n";
-        let known = members.replacen(anchor, &format!("{anchor}papers-{family} = {{ path = \"papers/{family}\" }}\n"), 1);
+        let known =
+            members.replacen(anchor, &format!("{anchor}papers-{family} = {{ path = \"papers/{family}\" }}\n"), 1);
         (known.len() > members.len() && members.len() > text.len()).then_some(known)
     })?;
     edit(&project.join("papers/Cargo.toml"), written, |text| {
@@ -148,7 +150,9 @@ fn add_family(project: &Path, family: &str, written: &mut Vec<String>) -> Result
             .collect();
         families.push(format!("papers_{family}::PAPERS"));
         // The order of families in listings is that of the enumeration.
-        families.sort_by_key(|entry| Family::ALL.iter().position(|known| *entry == format!("papers_{}::PAPERS", known.name())));
+        families.sort_by_key(|entry| {
+            Family::ALL.iter().position(|known| *entry == format!("papers_{}::PAPERS", known.name()))
+        });
         Some(format!("{}{}{}", &text[..inside], families.join(", "), &text[end..]))
     })
 }

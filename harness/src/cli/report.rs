@@ -43,7 +43,6 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
     };
     let session_places = session::Places { reports: places.reports.clone(), store: places.store.clone() };
     let outcome = session::report_again(id, &session_places)?;
-    writeln!(out, "{}", outcome.verdicts.trim_end())?;
-    writeln!(out, "report: {}", outcome.report.join("README.md").display())?;
+    reproduce::tell(&outcome)?;
     reproduce::conclude(&outcome)
 }

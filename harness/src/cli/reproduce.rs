@@ -27,11 +27,11 @@ pub struct Arguments {
     #[arg(long, default_value = "quick")]
     profile: Profile,
     /// Number of seeds [default: the profile's].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
-    seeds: Option<u64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=1000))]
+    seeds: Option<i64>,
     /// Trials at a time [default: one per core; one on a GPU].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
-    jobs: Option<u64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=1024))]
+    jobs: Option<i64>,
     /// auto, cpu, cuda or cuda:INDEX; auto is the first GPU where build and driver have one, else the CPU.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
     let selection = Selection {
         papers: crate::catalog::select(&arguments.papers)?,
         profile: arguments.profile,
-        seeds: arguments.seeds,
+        seeds: arguments.seeds.map(i64::unsigned_abs),
         data: arguments.data,
         device: arguments.device,
         overrides,
@@ -82,30 +82,40 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
     };
     arguments.device.open()?;
     let jobs = match (arguments.jobs, arguments.device) {
-        (Some(jobs), _) => jobs as usize,
+        (Some(jobs), _) => jobs.unsigned_abs() as usize,
         (None, DeviceChoice::Cpu) => machine::cores(),
         (None, DeviceChoice::Cuda(_)) => 1,
     };
-    let options = scheduler::Options { jobs, cache: places.fetch.cache.clone(), program: None, interrupts: on_signals()? };
+    let options =
+        scheduler::Options { jobs, cache: places.fetch.cache.clone(), program: None, interrupts: on_signals()? };
     let mut sink: Box<dyn Sink> = if arguments.json { Box::new(Json) } else { progress::for_people() };
     let run_places = reproduce::Places { reports: places.reports.clone(), store: places.store.clone() };
     let command = command_line();
-    let outcome =
-        reproduce::reproduce(&selection, &run_places, &places.fetcher(), &options, &command, sink.as_mut())?;
+    let outcome = reproduce::reproduce(&selection, &run_places, &places.fetcher(), &options, &command, sink.as_mut())?;
     if arguments.json {
         Json::line(&outcome.json);
     } else {
-        let mut out = anstream::stdout();
-        writeln!(out, "{}", outcome.verdicts.trim_end())?;
-        writeln!(out, "report: {}", outcome.report.join("README.md").display())?;
+        tell(&outcome)?;
     }
     conclude(&outcome)
+}
+
+/// Prints verdicts and where the report lies. That nobody reads them changes nothing about how the run went.
+pub fn tell(outcome: &reproduce::Outcome) -> Result<(), Failure> {
+    let report = outcome.report.join("README.md");
+    match writeln!(anstream::stdout(), "{}\nreport: {}", outcome.verdicts.trim_end(), report.display()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// What keeps a run from being a success, as the exit code and a last word.
 pub fn conclude(outcome: &reproduce::Outcome) -> Result<ExitCode, Failure> {
     if let Some(first) = outcome.damaged.first() {
-        return Err(Failure::failed(format!("{} trial files cannot be used; the first: {first}", outcome.damaged.len())));
+        return Err(Failure::failed(format!(
+            "{} trial files cannot be used; the first: {first}",
+            outcome.damaged.len()
+        )));
     }
     if outcome.summary.left > 0 {
         return Err(Failure::failed(format!(

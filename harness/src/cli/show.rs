@@ -87,8 +87,11 @@ fn print(paper: &Paper, ops: &[harness_core::op::Op]) -> Result<(), Failure> {
 
 /// Trials of one profile.
 fn trials(paper: &Paper, spec: &ProfileSpec) -> u64 {
-    let cells: usize =
-        spec.grid.iter().map(|block| block.cells().len() * block.arms.as_ref().map_or(paper.arms.len(), Vec::len)).sum();
+    let cells: usize = spec
+        .grid
+        .iter()
+        .map(|block| block.cells().len() * block.arms.as_ref().map_or(paper.arms.len(), Vec::len))
+        .sum();
     cells as u64 * spec.seeds
 }
 

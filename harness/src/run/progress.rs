@@ -91,7 +91,9 @@ impl Bars {
     fn new() -> Self {
         let bars = MultiProgress::new();
         let overall = bars.add(ProgressBar::new(0));
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} trials, {elapsed} so far, about {eta} left") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} trials, {elapsed} so far, about {eta} left")
+        {
             overall.set_style(style);
         }
         Bars { bars, overall, running: HashMap::new() }
@@ -163,7 +165,8 @@ impl Sink for Lines {
         match event {
             Event::Planned { pending, stored, expected_s } => {
                 self.pending = *pending;
-                let expected = if *expected_s >= 1.0 { format!(", about {expected_s:.0} s of work") } else { String::new() };
+                let expected =
+                    if *expected_s >= 1.0 { format!(", about {expected_s:.0} s of work") } else { String::new() };
                 Self::say(&format!("{pending} trials to run{expected}; {stored} in the store"));
             }
             Event::Started { planned } => self.running.push(name(planned)),

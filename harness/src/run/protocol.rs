@@ -49,6 +49,8 @@ pub enum Reply {
         /// Steps in all.
         total: u64,
     },
+    /// Something the user should know about the running trial.
+    Warning(String),
     /// The running trial ended.
     Ended(Box<Ended>),
 }

@@ -2,20 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::{fs, io};
 
-use harness_core::conformance::{CaseResult, Vectors};
 use harness_core::backend::DeviceChoice;
+use harness_core::conformance::{CaseResult, Vectors};
 use harness_core::data::Fetcher;
 use harness_core::judge::judge;
 use harness_core::record::Record;
 use harness_core::results::Results;
 use harness_core::{Error, PaperReproduction, Result};
 
+use super::machine;
 use super::manifest::{MANIFEST_VERSION, Manifest, ManifestPaper};
 use super::plan::{Plan, Selection};
 use super::progress::Sink;
 use super::scheduler::{self, Summary};
-use super::machine;
 use crate::report::{self, PaperReport, RunReport};
 use crate::store::Store;
 
@@ -64,7 +65,7 @@ pub fn reproduce(
     let summary = scheduler::run(&plan, &places.store, options, sink)?;
     let manifest = Manifest {
         version: MANIFEST_VERSION,
-        id: run_id(&places.reports, started_unix),
+        id: String::new(),
         command: command.to_owned(),
         started_unix,
         wall_s: start.elapsed().as_secs_f64(),
@@ -79,11 +80,12 @@ pub fn reproduce(
     let fresh = summary == Summary::default();
     let manifest = match Manifest::runs(&places.reports).last().map(|id| Manifest::read(&places.reports, id)) {
         Some(Ok(last)) if fresh && same_run(&last, &manifest) => last,
-        _ => manifest,
+        _ => Manifest { id: claim_id(&places.reports, started_unix)?, ..manifest },
     };
     let written = places.reports.join(&manifest.id).join("README.md").is_file();
     let judged = Judged::from_store(&manifest, &places.store)?;
-    let outcome = judged.report(&manifest, &places.reports, !written)?;
+    // A report that was made before a trial file was damaged still shows its numbers.
+    let outcome = judged.report(&manifest, &places.reports, !written || !judged.damaged.is_empty())?;
     Ok(Outcome { summary, ..outcome })
 }
 
@@ -100,14 +102,25 @@ fn same_run(a: &Manifest, b: &Manifest) -> bool {
     a.profile == b.profile && a.device == b.device && a.papers == b.papers && a.harness == b.harness
 }
 
-/// A name that sorts by time: `2026-11-25T17-26-02Z`.
-fn run_id(reports: &Path, started_unix: u64) -> String {
+/// Makes the folder of a run under a name that sorts by time: `2026-11-25T17-26-02Z`. Of two runs that start in the
+/// same second each gets its own.
+fn claim_id(reports: &Path, started_unix: u64) -> Result<String> {
     let time = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(started_unix));
-    let id = time.to_string().replace(':', "-");
-    (1..)
-        .map(|count| if count == 1 { id.clone() } else { format!("{id}-{count}") })
-        .find(|id| !reports.join(id).exists())
-        .unwrap_or(id)
+    let time = time.to_string().replace(':', "-");
+    let refused = |error: io::Error| {
+        let reports = reports.display();
+        Error::Environment(format!("cannot write to {reports}: {error}; choose another folder with --reports"))
+    };
+    fs::create_dir_all(reports).map_err(refused)?;
+    let mut count = 1;
+    loop {
+        let id = if count == 1 { time.clone() } else { format!("{time}-{count}") };
+        match fs::create_dir(reports.join(&id)) {
+            Ok(()) => return Ok(id),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => count += 1,
+            Err(error) => return Err(refused(error)),
+        }
+    }
 }
 
 /// The results and verdicts of a run.
@@ -131,7 +144,10 @@ impl Judged {
             let reproduction = crate::catalog::find(slug)
                 .ok_or_else(|| Error::Input(format!("this build does not know the paper `{slug}` of the run")))?;
             let records = records_of(entry, manifest, store, &mut damaged);
-            let failed = records.iter().filter(|record| matches!(record.outcome, harness_core::record::Outcome::Failed { .. })).count();
+            let failed = records
+                .iter()
+                .filter(|record| matches!(record.outcome, harness_core::record::Outcome::Failed { .. }))
+                .count();
             papers.push(JudgedPaper { reproduction, results: Results::new(slug, manifest.profile, records), failed });
         }
         Ok(Judged { papers, damaged })

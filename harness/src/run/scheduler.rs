@@ -8,10 +8,12 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use harness_core::lab::Notebook;
 use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
+use harness_report::printable::acts;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::machine;
@@ -24,6 +26,8 @@ use crate::store::{Durations, Store, StoreError};
 const GRACE: Duration = Duration::from_secs(3);
 /// How much of what a worker printed is kept for the reason of a failure.
 const KEPT_OUTPUT: usize = 16 << 10;
+/// How long what a worker printed last may take through the pipe once the worker is dead.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How often the scheduler looks at clocks and flags.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -113,6 +117,8 @@ struct Worker<'a> {
     child: Child,
     stdin: Option<ChildStdin>,
     output: Arc<Mutex<VecDeque<u8>>>,
+    /// Fills `output` until the worker and all that it started are gone.
+    listener: Option<JoinHandle<()>>,
     running: Option<Running<'a>>,
 }
 
@@ -159,6 +165,7 @@ impl<'a> Scheduler<'a> {
             }
             match receiver.recv_timeout(TICK) {
                 Ok(Message::Reply(id, Reply::Progress { done, total })) => self.progress(id, done, total, sink),
+                Ok(Message::Reply(id, Reply::Warning(text))) => self.warning(id, &text, sink),
                 Ok(Message::Reply(id, Reply::Ended(ended))) => self.ended(id, *ended, durations, sink)?,
                 Ok(Message::Gone(id, garbage)) => self.gone(id, garbage, sink)?,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -205,6 +212,16 @@ impl<'a> Scheduler<'a> {
                     self.workers.push(worker);
                     self.workers.len() - 1
                 }
+                Err(error) if !self.workers.is_empty() => {
+                    // Handles, processes or memory are scarce: those that run already have enough of them.
+                    self.parallel = self.workers.len();
+                    sink.event(&Event::Warning(format!(
+                        "no further worker process could be started ({error}): going on with {}",
+                        self.parallel
+                    )));
+                    self.queue.push_front(waiting);
+                    return Ok(());
+                }
                 Err(error) => {
                     let reason = format!("no worker process could be started: {error}");
                     return self.store_failure(planned, reason, Cost::default(), unix_now(), sink);
@@ -237,6 +254,7 @@ impl<'a> Scheduler<'a> {
     fn spawn(&self) -> io::Result<Worker<'a>> {
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let thread = std::thread::Builder::new;
         let program = match &self.options.program {
             Some(program) => program.clone(),
             None => std::env::current_exe()?,
@@ -254,13 +272,14 @@ impl<'a> Scheduler<'a> {
             .spawn()?;
         let stdin = child.stdin.take();
         let output = Arc::new(Mutex::new(VecDeque::new()));
+        let mut listener = None;
         if let Some(stderr) = child.stderr.take() {
             let kept = Arc::clone(&output);
-            std::thread::spawn(move || keep_tail(stderr, &kept));
+            listener = Some(thread().spawn(move || keep_tail(stderr, &kept))?);
         }
         if let Some(stdout) = child.stdout.take() {
             let sender = self.sender.clone();
-            std::thread::spawn(move || {
+            thread().spawn(move || {
                 for line in BufReader::new(stdout).lines() {
                     let Ok(line) = line else { break };
                     match serde_json::from_str(&line) {
@@ -276,9 +295,9 @@ impl<'a> Scheduler<'a> {
                     }
                 }
                 let _ = sender.send(Message::Gone(id, None));
-            });
+            })?;
         }
-        Ok(Worker { id, child, stdin, output, running: None })
+        Ok(Worker { id, child, stdin, output, listener, running: None })
     }
 
     fn worker(&mut self, id: u64) -> Option<&mut Worker<'a>> {
@@ -306,6 +325,13 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    fn warning(&mut self, id: u64, text: &str, sink: &mut dyn Sink) {
+        if let Some(running) = self.worker(id).and_then(|worker| worker.running.as_ref()) {
+            let text = format!("{}: {}", name(running.waiting.planned), harmless(text));
+            sink.event(&Event::Warning(text));
+        }
+    }
+
     fn ended(
         &mut self,
         id: u64,
@@ -314,15 +340,21 @@ impl<'a> Scheduler<'a> {
         sink: &mut dyn Sink,
     ) -> Result<(), StoreError> {
         let Some(worker) = self.worker(id) else { return Ok(()) };
-        let printed = printed(&worker.output);
         let Some(running) = worker.running.take() else { return Ok(()) };
         let planned = running.waiting.planned;
-        let replace = matches!(ended.how, How::Panicked(_)) || running.expired.is_some();
+        let printed = if matches!(ended.how, How::Failed(_) | How::Panicked(_)) || running.expired.is_some() {
+            // Its process may hold broken state: the next trial gets a fresh one.
+            self.remove(id)
+        } else {
+            printed(&worker.output)
+        };
         let outcome = match ended.how {
             How::Cancelled => None,
             How::Finished => Some(Outcome::Finished),
-            How::Skipped(reason) => Some(Outcome::Skipped { reason }),
-            How::Failed(reason) | How::Panicked(reason) => Some(Outcome::Failed { reason: with_output(reason, printed) }),
+            How::Skipped(reason) => Some(Outcome::Skipped { reason: harmless(&reason) }),
+            How::Failed(reason) | How::Panicked(reason) => {
+                Some(Outcome::Failed { reason: with_output(reason, printed) })
+            }
         };
         if let Some(outcome) = outcome {
             let record = self.record(planned, outcome, ended.notebook, ended.cost, running.started_unix);
@@ -330,10 +362,6 @@ impl<'a> Scheduler<'a> {
                 durations.note(&record);
             }
             self.keep(planned, &record, sink)?;
-        }
-        if replace {
-            // A process that panicked may hold broken state: the next trial gets a fresh one.
-            self.remove(id);
         }
         Ok(())
     }
@@ -346,11 +374,9 @@ impl<'a> Scheduler<'a> {
             kill(&worker.child, Signal::KILL);
         }
         let status = worker.child.wait().ok();
-        kill(&worker.child, Signal::KILL);
-        let Some(running) = worker.running.take() else { return Ok(()) };
-        // What it printed last may still be on its way through the pipe.
-        std::thread::sleep(Duration::from_millis(20));
-        let printed = printed(&worker.output);
+        let running = worker.running.take();
+        let printed = last_words(worker);
+        let Some(running) = running else { return Ok(()) };
         let planned = running.waiting.planned;
         let killed = status.and_then(|status| status.signal()) == Some(Signal::KILL.as_raw());
         if killed && running.expired.is_none() && garbage.is_none() && !running.waiting.retried {
@@ -367,7 +393,7 @@ impl<'a> Scheduler<'a> {
         let reason = match (running.expired, garbage, status) {
             (Some(_), _, _) => format!("timed out after {} s", planned.timeout.as_secs()),
             (None, Some(garbage), _) => format!("the worker sent a message that cannot be understood: {garbage}"),
-            (None, None, Some(status)) => death(status),
+            (None, None, Some(status)) => death(status, &printed),
             (None, None, None) => "the worker vanished".into(),
         };
         let cost = Cost { wall_s: running.since.elapsed().as_secs_f64(), ..Cost::default() };
@@ -395,12 +421,10 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn remove(&mut self, id: u64) {
-        if let Some(index) = self.workers.iter().position(|worker| worker.id == id) {
-            let mut worker = self.workers.remove(index);
-            kill(&worker.child, Signal::KILL);
-            let _ = worker.child.wait();
-        }
+    /// Ends a worker, and says what it printed last.
+    fn remove(&mut self, id: u64) -> String {
+        let index = self.workers.iter().position(|worker| worker.id == id);
+        index.map(|index| last_words(self.workers.remove(index))).unwrap_or_default()
     }
 
     fn stop_all(&mut self) {
@@ -504,14 +528,31 @@ fn keep_tail(mut source: impl Read, kept: &Mutex<VecDeque<u8>>) {
     }
 }
 
-/// What a worker printed since this was last asked, without control characters.
+/// Ends a worker with all that it started, and says what it printed last.
+fn last_words(mut worker: Worker<'_>) -> String {
+    kill(&worker.child, Signal::KILL);
+    let _ = worker.child.wait();
+    // The listener is done once the pipe is empty and closed. A process that left the group may hold it open for ever.
+    let dead = Instant::now();
+    while worker.listener.as_ref().is_some_and(|listener| !listener.is_finished()) && dead.elapsed() < LAST_WORDS {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    printed(&worker.output)
+}
+
+/// What a worker printed since this was last asked.
 fn printed(output: &Mutex<VecDeque<u8>>) -> String {
     let bytes: Vec<u8> = output.lock().map(|mut kept| kept.drain(..).collect()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    text.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>().trim().to_owned()
+    harmless(&String::from_utf8_lossy(&bytes)).trim().to_owned()
+}
+
+/// A text without characters that act on a terminal, line ends excepted. Cut where it is longer than a reason can be.
+fn harmless(text: &str) -> String {
+    text.chars().filter(|c| *c == '\n' || !acts(*c)).take(KEPT_OUTPUT).collect()
 }
 
 fn with_output(reason: String, printed: String) -> String {
+    let reason = harmless(&reason);
     if printed.is_empty() { reason } else { format!("{reason}\nit printed last:\n{}", tail(&printed, 2000)) }
 }
 
@@ -521,12 +562,14 @@ fn tail(text: &str, count: usize) -> &str {
     &text[start..]
 }
 
-/// How a process died, in words.
-fn death(status: ExitStatus) -> String {
+/// How a process died, in words, with the help of what it printed last.
+fn death(status: ExitStatus, printed: &str) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => {
             let name = match signal {
                 4 => "SIGILL, illegal instruction",
+                6 if printed.contains("has overflowed its stack") => "SIGABRT, stack overflow",
+                6 if printed.contains("memory allocation of") => "SIGABRT, out of memory",
                 6 => "SIGABRT, aborted",
                 7 => "SIGBUS, bus error",
                 8 => "SIGFPE, arithmetic error",

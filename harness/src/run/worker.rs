@@ -15,10 +15,11 @@ use harness_core::backend::{self, DeviceChoice};
 use harness_core::data::{CachedSet, FetchOptions, Fetcher};
 use harness_core::lab::{Host, Interrupt, Lab, Notebook};
 use harness_core::record::Cost;
-use harness_core::trial::Trial;
+use harness_core::trial::{Trial, hex};
 use harness_core::{Error, PaperReproduction, Result, rng};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::machine;
 use super::protocol::{Ended, How, Job, PROTOCOL, Reply, Request};
@@ -61,7 +62,8 @@ pub fn serve() -> io::Result<()> {
 
 /// Takes standard output for the protocol, and lets what trials print go to standard error.
 fn claim_stdout() -> io::Result<File> {
-    let own = rustix::io::dup(rustix::stdio::stdout())?;
+    // Closed in whatever a trial starts: the scheduler knows by the end of this stream that the worker is dead.
+    let own = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
     rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
     Ok(File::from(own))
 }
@@ -86,17 +88,18 @@ fn keep_panics() {
     }));
 }
 
-/// The frames of a backtrace that belong to this project, which are the ones a reader can act on.
+/// The frames of a backtrace that belong to this project, which are the ones a reader can act on. They are told by
+/// their file, because the name of an inlined function lacks its crate.
 fn own_frames(backtrace: &str) -> String {
     let lines: Vec<&str> = backtrace.lines().collect();
     let mut kept = Vec::new();
     for pair in lines.windows(2) {
         if let [function, place] = pair
-            && place.trim_start().starts_with("at ")
-            && (function.contains("papers") || function.contains("harness"))
+            && let Some(place) = place.trim_start().strip_prefix("at ")
+            && !["/rustc/", "/registry/src/"].iter().any(|foreign| place.contains(foreign))
             && !function.contains("keep_panics")
         {
-            kept.push(format!("  {} {}", function.trim(), place.trim()));
+            kept.push(format!("  {} at {place}", function.trim()));
         }
     }
     kept.truncate(20);
@@ -168,9 +171,9 @@ pub fn execute(
         Ok(Err(error)) => How::Failed(error.to_string()),
         Err(panic) => {
             let kept = LAST_PANIC.lock().ok().and_then(|mut last| last.take());
-            How::Panicked(kept.unwrap_or_else(|| {
-                format!("panic: {}", harness_core::conformance::panic_message(panic.as_ref()))
-            }))
+            How::Panicked(
+                kept.unwrap_or_else(|| format!("panic: {}", harness_core::conformance::panic_message(panic.as_ref()))),
+            )
         }
     };
     let cost = Cost {
@@ -207,6 +210,8 @@ struct WorkerHost<'a> {
 struct Checkpoint {
     version: u32,
     key: String,
+    /// SHA-256 of `state`.
+    sha256: String,
     state: String,
 }
 
@@ -236,7 +241,8 @@ impl Host for WorkerHost<'_> {
 
     fn save_checkpoint(&mut self, state: &[u8]) -> Result<()> {
         let state = String::from_utf8_lossy(state).into_owned();
-        let checkpoint = Checkpoint { version: PROTOCOL, key: self.key.clone(), state };
+        let sha256 = hex(&Sha256::digest(&state));
+        let checkpoint = Checkpoint { version: PROTOCOL, key: self.key.clone(), sha256, state };
         let bytes = serde_json::to_vec(&checkpoint).map_err(|error| Error::Failed(error.to_string()))?;
         atomic::write(&self.checkpoint, &bytes).map_err(|error| {
             Error::Environment(format!("cannot write the checkpoint {}: {error}", self.checkpoint.display()))
@@ -245,16 +251,18 @@ impl Host for WorkerHost<'_> {
 
     fn load_checkpoint(&mut self) -> Option<Vec<u8>> {
         let bytes = fs::read(&self.checkpoint).ok()?;
-        let ignore = |reason: &str| {
-            let _ = writeln!(io::stderr(), "checkpoint {} ignored: {reason}", self.checkpoint.display());
-            None
+        let reason = match serde_json::from_slice::<Checkpoint>(&bytes) {
+            Err(error) => format!("it is torn ({error})"),
+            Ok(checkpoint) if checkpoint.version != PROTOCOL => "it is of another version".into(),
+            Ok(checkpoint) if checkpoint.key != self.key => "it belongs to another trial".into(),
+            Ok(checkpoint) if checkpoint.sha256 != hex(&Sha256::digest(&checkpoint.state)) => {
+                "its content is not what was written".into()
+            }
+            Ok(checkpoint) => return Some(checkpoint.state.into_bytes()),
         };
-        match serde_json::from_slice::<Checkpoint>(&bytes) {
-            Err(error) => ignore(&format!("it is torn ({error})")),
-            Ok(checkpoint) if checkpoint.version != PROTOCOL => ignore("it is of another version"),
-            Ok(checkpoint) if checkpoint.key != self.key => ignore("it belongs to another trial"),
-            Ok(checkpoint) => Some(checkpoint.state.into_bytes()),
-        }
+        let text = format!("checkpoint {} is ignored: {reason}", self.checkpoint.display());
+        let _ = send(self.out, &Reply::Warning(text));
+        None
     }
 
     fn stage_scope(&self) -> String {

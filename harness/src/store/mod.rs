@@ -5,7 +5,7 @@
 //! STORE/<paper>/<profile>/<key>.json          a finished or skipped trial
 //! STORE/<paper>/<profile>/<key>.failed.json   the latest failure of a trial that has not finished
 //! STORE/<paper>/<profile>/<key>.checkpoint    the state of an interrupted trial
-//! STORE/stages/<key>.safetensors              what several trials share
+//! STORE/_stages/<key>.safetensors             what several trials share
 //! STORE/durations.json                        how long trials took; derived
 //! ```
 //! A trial file is an envelope `{"version", "sha256", "record"}` whose digest is that of the record's text, so that a
@@ -28,6 +28,9 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 pub use durations::Durations;
+
+/// The folder of stages. No paper can have this name: a slug begins with a letter.
+const STAGES: &str = "_stages";
 
 /// Why the store cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +139,7 @@ impl Store {
 
     /// Where the result of a stage lies.
     pub fn stage_path(&self, key: &str) -> PathBuf {
-        self.root.join("stages").join(format!("{key}.safetensors"))
+        self.root.join(STAGES).join(format!("{key}.safetensors"))
     }
 
     /// Makes the folder, and makes sure that this build may write to it.
@@ -153,9 +156,10 @@ impl Store {
         }
     }
 
-    /// Whether the trial is finished or skipped, by the presence of its file.
+    /// Whether the trial is finished or skipped, by the presence of its file. Whatever else stands in its place counts
+    /// too: it is named when it is read, and a run that tried to replace it would lose its result.
     pub fn has(&self, paper: &str, profile: Profile, key: &str) -> bool {
-        self.path(paper, profile, key).is_file()
+        self.path(paper, profile, key).exists()
     }
 
     /// Whether the latest run of the trial failed.
@@ -207,9 +211,14 @@ impl Store {
     /// As [`Store::write`] and [`Store::read`].
     pub fn take_in(&self, record: &Record) -> Result<bool, StoreError> {
         let (paper, profile, key) = (&record.paper, record.profile, &record.key);
-        let present = match self.read(paper, profile, key)? {
-            None => self.read_failed(paper, profile, key)?,
+        let present = match self.read(paper, profile, key) {
+            Ok(None) => self.read_failed(paper, profile, key),
             found => found,
+        };
+        let present = match present {
+            // Its copy from elsewhere is the cure.
+            Err(StoreError::Damaged { .. }) => None,
+            found => found?,
         };
         let better = present.is_none_or(|present| preference(record) < preference(&present));
         if better {
@@ -224,7 +233,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Read`] where a folder cannot be listed.
     pub fn unused(&self, keep: &BTreeSet<String>) -> Result<Vec<PathBuf>, StoreError> {
-        let mut unused = entries(&self.root.join("stages"))?;
+        let mut unused = entries(&self.root.join(STAGES))?;
         for paper in folders(&self.root)? {
             for profile in folders(&paper)? {
                 unused.extend(entries(&profile)?.into_iter().filter(|file| {
@@ -321,9 +330,18 @@ fn read_file(path: &Path, key: &str) -> Result<Option<Record>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(StoreError::Read { path: path.to_owned(), source }),
     };
+    unseal(&bytes, path, key).map(Some)
+}
+
+/// Reads the bytes of the trial file `path`, which must hold the trial `key`.
+///
+/// # Errors
+/// [`StoreError::Damaged`] where the bytes are not those that were written, [`StoreError::Newer`] where another version
+/// wrote them.
+pub fn unseal(bytes: &[u8], path: &Path, key: &str) -> Result<Record, StoreError> {
     let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
     let envelope: Envelope =
-        serde_json::from_slice(&bytes).map_err(|error| damaged(format!("is not a trial file ({error})")))?;
+        serde_json::from_slice(bytes).map_err(|error| damaged(format!("is not a trial file ({error})")))?;
     if envelope.version > RECORD_VERSION {
         return Err(StoreError::Newer { path: path.to_owned(), found: envelope.version });
     }
@@ -336,7 +354,7 @@ fn read_file(path: &Path, key: &str) -> Result<Option<Record>, StoreError> {
     if record.key != key {
         return Err(damaged(format!("it holds the trial {}", record.key)));
     }
-    Ok(Some(record))
+    Ok(record)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {

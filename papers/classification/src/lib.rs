@@ -6,4 +6,4 @@ use harness_core::PaperReproduction;
 pub mod z_loss;
 
 /// All papers of this family, by slug.
-pub static PAPERS: &[&dyn PaperReproduction] = &[&z_loss::PAPER];
+pub static PAPERS: &[&dyn PaperReproduction] = &[&z_loss::REPRODUCTION];

@@ -18,6 +18,9 @@ pub struct Knn {
     pub temperature: f64,
 }
 
+/// Queries that are compared with the bank at a time, so that memory does not grow with their number.
+const BLOCK: usize = 512;
+
 /// What the neighbours voted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Votes {
@@ -62,28 +65,36 @@ impl Knn {
         if let Some(label) = labels.iter().find(|label| **label >= classes) {
             return Err(Error::Input(format!("label {label} is not below the number of classes, {classes}")));
         }
-        let similarities = read_f32(cosine_matrix(query.detach(), bank.detach(), 1e-12));
+        let (query, bank) = (query.detach(), bank.detach());
         let mut votes = Votes { predicted: Vec::with_capacity(m), scores: vec![0.0; m * classes] };
-        let mut order: Vec<usize> = Vec::with_capacity(n);
-        for (row, scores) in similarities.chunks_exact(n).zip(votes.scores.chunks_exact_mut(classes)) {
-            order.clear();
-            order.extend(0..n);
-            let nearer = |a: &usize, b: &usize| row[*b].total_cmp(&row[*a]).then(a.cmp(b));
-            order.select_nth_unstable_by(self.k - 1, nearer);
-            // In the order of the bank, so that the sum does not depend on how the selection left them.
-            order.truncate(self.k);
-            order.sort_unstable();
-            let nearest = order.iter().map(|at| row[*at]).fold(f32::NEG_INFINITY, f32::max);
-            // Compared relative to the nearest one: exp(s/temperature) itself may be infinite.
-            let mut relative = vec![0.0; classes];
-            for at in &order {
-                relative[labels[*at]] += (f64::from(row[*at] - nearest) / self.temperature).exp();
-                scores[labels[*at]] += (f64::from(row[*at]) / self.temperature).exp();
+        for start in (0..m).step_by(BLOCK) {
+            let block = query.clone().narrow(0, start, BLOCK.min(m - start));
+            let similarities = read_f32(cosine_matrix(block, bank.clone(), 1e-12));
+            let scores = votes.scores.chunks_exact_mut(classes).skip(start);
+            for (row, scores) in similarities.chunks_exact(n).zip(scores) {
+                votes.predicted.push(self.vote(row, labels, scores));
             }
-            let best = (0..classes).fold(0, |best, class| if relative[class] > relative[best] { class } else { best });
-            votes.predicted.push(best);
         }
         Ok(votes)
+    }
+
+    /// The winner among the labels of the nearest; adds what each class gets to `scores`.
+    fn vote(&self, similarities: &[f32], labels: &[usize], scores: &mut [f64]) -> usize {
+        let mut order: Vec<usize> = (0..similarities.len()).collect();
+        let nearer = |a: &usize, b: &usize| similarities[*b].total_cmp(&similarities[*a]).then(a.cmp(b));
+        order.select_nth_unstable_by(self.k - 1, nearer);
+        // In the order of the bank, so that sums do not depend on how the selection left them.
+        order.truncate(self.k);
+        order.sort_unstable();
+        let nearest = order.iter().map(|at| similarities[*at]).fold(f32::NEG_INFINITY, f32::max);
+        // Compared relative to the nearest one: exp(s/temperature) itself may be infinite.
+        let mut relative = vec![0.0; scores.len()];
+        for at in order {
+            let similarity = similarities[at];
+            relative[labels[at]] += (f64::from(similarity - nearest) / self.temperature).exp();
+            scores[labels[at]] += (f64::from(similarity) / self.temperature).exp();
+        }
+        (0..relative.len()).fold(0, |best, class| if relative[class] > relative[best] { class } else { best })
     }
 
     /// Share of queries whose prediction is their label; NaN for none.

@@ -6,6 +6,7 @@ use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{Adam, AdamConfig, GradientsParams, Optimizer};
 use burn::tensor::TensorData;
+use burn::tensor::backend::Backend as _;
 use harness_core::backend::{Backend, Device, IntTensor, Tensor};
 use harness_core::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -74,7 +75,7 @@ pub struct LinearProbe {
 }
 
 impl LinearProbe {
-    /// An untrained probe for features `[n, d]` on a device that records gradients, and labels below `classes`.
+    /// An untrained probe for features `[n, d]`, with or without gradients, and labels below `classes`.
     ///
     /// # Errors
     /// [`Error::Input`] where there is no example, a label per row is missing, or a label is not below `classes`.
@@ -90,7 +91,7 @@ impl LinearProbe {
         if let Some(label) = labels.iter().find(|label| **label >= classes) {
             return Err(Error::Input(format!("label {label} is not below the number of classes, {classes}")));
         }
-        let features = features.detach();
+        let features = constant(features);
         let device = features.device();
         let mean = features.clone().mean_dim(0);
         let deviation = (features.clone() - mean.clone()).square().mean_dim(0).sqrt();
@@ -133,7 +134,7 @@ impl LinearProbe {
 
     /// Logits of features `[m, d]`, `[m, classes]`.
     pub fn logits(&self, features: Tensor<2>) -> Tensor<2> {
-        let features = (features.detach() - self.mean.clone()) / self.deviation.clone();
+        let features = (constant(features) - self.mean.clone()) / self.deviation.clone();
         self.layer.clone().no_grad().forward(features)
     }
 
@@ -146,9 +147,14 @@ impl LinearProbe {
         if m != labels.len() {
             return Err(Error::Input(format!("{m} rows of features have {} labels", labels.len())));
         }
-        let labels = label_tensor(labels, &features.device());
+        let labels = label_tensor(labels, &self.features.device());
         Ok(accuracy(&read_bools(correct(self.logits(features), labels))))
     }
+}
+
+/// Features as constants on a device that records gradients, wherever they come from.
+fn constant(features: Tensor<2>) -> Tensor<2> {
+    if Backend::ad_enabled(&features.device()) { features.detach() } else { Tensor::from_inner(features) }
 }
 
 fn label_tensor(labels: &[usize], device: &Device) -> IntTensor<1> {
@@ -205,6 +211,17 @@ mod tests {
             assert!(loss < last, "{loss} after {last}");
             last = loss;
         }
+    }
+
+    #[test]
+    fn features_may_come_without_gradients() {
+        let device = DeviceChoice::Cpu.open().unwrap();
+        let (train, labels) = clouds(60, 0, &device);
+        let config = ProbeConfig { steps: 5, ..ProbeConfig::default() };
+        let with = LinearProbe::fit(train.clone(), &labels, 3, &config).unwrap();
+        let without = LinearProbe::fit(train.clone().inner(), &labels, 3, &config).unwrap();
+        let accuracies = (with.accuracy(train.clone().inner(), &labels), without.accuracy(train, &labels));
+        assert_eq!(accuracies.0.unwrap(), accuracies.1.unwrap());
     }
 
     #[test]

@@ -6,4 +6,4 @@ use harness_core::PaperReproduction;
 pub mod lr_perceptron;
 
 /// All papers of this family, by slug.
-pub static PAPERS: &[&dyn PaperReproduction] = &[&lr_perceptron::LrPerceptron];
+pub static PAPERS: &[&dyn PaperReproduction] = &[&lr_perceptron::REPRODUCTION];

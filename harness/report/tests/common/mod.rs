@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use harness_report::report::{PaperReport, RunReport};
 use harness_core::Paper;
 use harness_core::cell::Cell;
 use harness_core::conformance::{CaseResult, Status};
@@ -13,6 +12,7 @@ use harness_core::number::Number;
 use harness_core::paper::Profile;
 use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
 use harness_core::results::Results;
+use harness_report::report::{PaperReport, RunReport};
 
 pub fn paper() -> Paper {
     Paper::parse(include_str!("../fixtures/report/paper.yaml"), "paper.yaml").unwrap()

@@ -54,8 +54,8 @@ static FILE: PaperFile = PaperFile::new("z_loss/paper.yaml", include_str!("paper
 /// The Z-loss paper.
 pub struct ZLossPaper;
 
-/// The Z-loss paper.
-pub static PAPER: ZLossPaper = ZLossPaper;
+/// The entry in the list of the family.
+pub static REPRODUCTION: ZLossPaper = ZLossPaper;
 
 impl PaperReproduction for ZLossPaper {
     fn paper(&self) -> &Paper {

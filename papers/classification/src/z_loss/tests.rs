@@ -14,12 +14,12 @@ use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::PAPER;
+use super::REPRODUCTION;
 use super::ops::OPS;
 
 #[test]
 fn all_vectors_pass() {
-    let vectors = Vectors::parse(PAPER.vectors(), "z_loss/vectors.json").unwrap();
+    let vectors = Vectors::parse(REPRODUCTION.vectors(), "z_loss/vectors.json").unwrap();
     let results = vectors.run(OPS, &DeviceChoice::Cpu.open().unwrap());
     let failed: Vec<_> = results.iter().filter(|case| case.status == Status::Fail).collect();
     assert!(failed.is_empty(), "{failed:#?}");
@@ -151,7 +151,7 @@ proptest! {
 
 /// The trials of the smoke profile for one seed.
 fn smoke_trials() -> Vec<Trial> {
-    let paper = PAPER.paper();
+    let paper = REPRODUCTION.paper();
     let spec = &paper.profiles.smoke;
     let mut trials = Vec::new();
     for block in &spec.grid {
@@ -166,7 +166,7 @@ fn smoke_trials() -> Vec<Trial> {
 }
 
 fn trial(arm: &str, cell: GridCell) -> Trial {
-    let paper = PAPER.paper();
+    let paper = REPRODUCTION.paper();
     Trial {
         paper: paper.slug.clone(),
         paper_version: paper.version,
@@ -183,8 +183,8 @@ fn trial(arm: &str, cell: GridCell) -> Trial {
 fn run(trial: &Trial) -> Notebook {
     let mut host = QuietHost;
     let mut lab = Lab::new(trial, DeviceChoice::Cpu.open().unwrap(), &mut host);
-    PAPER.check(trial).unwrap();
-    PAPER.run(trial, &mut lab).unwrap();
+    REPRODUCTION.check(trial).unwrap();
+    REPRODUCTION.run(trial, &mut lab).unwrap();
     lab.finish()
 }
 
@@ -245,10 +245,10 @@ fn the_exact_claims_are_judged_from_the_smoke_profile() {
         .collect();
     let results = Results::new("z_loss", Profile::Smoke, records);
     for id in ["C1", "C6"] {
-        let evidence = harness_core::judge::judge(&PAPER, PAPER.paper().claim(id).unwrap(), &results);
+        let evidence = harness_core::judge::judge(&REPRODUCTION, REPRODUCTION.paper().claim(id).unwrap(), &results);
         assert_eq!(evidence.verdict, Verdict::Reproduced, "{id}: {}", evidence.summary);
     }
-    let figures: Vec<String> = PAPER.figures(&results).into_iter().map(|figure| figure.id).collect();
+    let figures: Vec<String> = REPRODUCTION.figures(&results).into_iter().map(|figure| figure.id).collect();
     assert_eq!(figures, ["top-k-error", "a-b-grid", "time-per-example", "shape"]);
 }
 
@@ -269,7 +269,7 @@ fn impossible_settings_are_refused_by_name() {
             place = &mut place[*key];
         }
         *place = value;
-        let message = PAPER.check(&trial).unwrap_err().to_string();
+        let message = REPRODUCTION.check(&trial).unwrap_err().to_string();
         assert!(message.contains(path.last().copied().unwrap_or("")), "{path:?}: {message}");
     };
     let language = GridCell::new;
@@ -287,12 +287,12 @@ fn impossible_settings_are_refused_by_name() {
     refused("z_loss", language(), &["unknown"], json!(1));
     let cell = |level: i64| GridCell::new().with("classes", level);
     for bad in [trial("taylor", cell(50)), trial("z_loss", cell(1)), trial("z_loss_factored", GridCell::new())] {
-        assert!(PAPER.check(&bad).is_err(), "{} {}", bad.arm, bad.cell);
+        assert!(REPRODUCTION.check(&bad).is_err(), "{} {}", bad.arm, bad.cell);
     }
 }
 
 #[test]
 fn figures_come_out_with_all_and_without_any_trials() {
-    let none = PAPER.figures(&Results::new("z_loss", Profile::Smoke, Vec::new()));
+    let none = REPRODUCTION.figures(&Results::new("z_loss", Profile::Smoke, Vec::new()));
     assert_eq!(none.len(), 1, "only the exact curves need no trial");
 }

@@ -254,7 +254,7 @@ fn paired(slow: &[(f64, f64)], fast: &[(f64, f64)]) -> Option<Vec<(f64, f64)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::z_loss::PAPER;
+    use crate::z_loss::REPRODUCTION;
     use harness_core::cell::Cell;
     use harness_core::number::Number;
     use harness_core::paper::Profile;
@@ -286,7 +286,7 @@ mod tests {
     }
 
     fn judged(id: &str, records: Vec<Record>) -> Result<Evidence> {
-        judge(PAPER.paper().claim(id).unwrap(), &Results::new("z_loss", Profile::Quick, records))
+        judge(REPRODUCTION.paper().claim(id).unwrap(), &Results::new("z_loss", Profile::Quick, records))
     }
 
     /// Top-k errors of an arm: `base` plus an offset per k, with noise by seed that all arms share.

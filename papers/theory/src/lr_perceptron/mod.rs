@@ -70,6 +70,9 @@ static FILE: PaperFile = PaperFile::new("lr_perceptron/paper.yaml", include_str!
 #[derive(Debug, Clone, Copy)]
 pub struct LrPerceptron;
 
+/// The entry in the list of the family.
+pub static REPRODUCTION: LrPerceptron = LrPerceptron;
+
 impl PaperReproduction for LrPerceptron {
     fn paper(&self) -> &Paper {
         FILE.paper()
