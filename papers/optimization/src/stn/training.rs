@@ -376,6 +376,14 @@ impl<'a> SelfTuning<'a> {
         Ok(())
     }
 
+    /// Logits of the first validation example at hyper-parameters of 1: they change with the weights only.
+    #[cfg(test)]
+    pub fn probe(&self) -> Vec<f32> {
+        let (inputs, _) = self.problem.validation.batch(&[0]);
+        let response = Tensor::ones([1, self.targets.len()], &inputs.device());
+        read_f32(self.network.logits(inputs, None, Some(response)).unwrap())
+    }
+
     /// Unconstrained values.
     pub fn hyperparameters(&self) -> Vec<f64> {
         read_f32(self.hyper.h.val()).into_iter().map(f64::from).collect()
