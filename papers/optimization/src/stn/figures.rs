@@ -23,8 +23,11 @@ pub fn figures(paper: &Paper, results: &Results) -> Vec<Figure> {
 const BANDS: &str = "Bands and bars: 95 % t interval over seeds.";
 
 /// Series or metrics of the hyper-parameters, as people call them.
-const DROPOUT: [(&str, &str); 3] =
-    [("input_dropout", "inputs"), ("hidden_dropout_1", "first hidden layer"), ("hidden_dropout_2", "second hidden layer")];
+const DROPOUT: [(&str, &str); 3] = [
+    ("input_dropout", "inputs"),
+    ("hidden_dropout_1", "first hidden layer"),
+    ("hidden_dropout_2", "second hidden layer"),
+];
 
 fn lines_plot(x: Axis, y: Axis, lines: Vec<Line>) -> Option<Plot> {
     let lines: Vec<Line> = lines.into_iter().filter(|line| !line.points.is_empty()).collect();
@@ -75,11 +78,8 @@ fn search(paper: &Paper, results: &Results) -> Option<Figure> {
         let line = Line::over_seeds(&arm.label, &runs);
         lines.push(if dashed { line.dashed() } else { line });
     }
-    let plot = lines_plot(
-        Axis::linear("time spent on steps (s)"),
-        Axis::linear("best validation loss so far (nats)"),
-        lines,
-    )?;
+    let plot =
+        lines_plot(Axis::log("time spent on steps (s)"), Axis::log("best validation loss so far (nats)"), lines)?;
     Some(Figure::new(
         "search",
         "Best validation loss against time: searches and the paper's method",

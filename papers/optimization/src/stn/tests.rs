@@ -87,7 +87,8 @@ fn bad_inputs_are_refused() {
     let perturbation = |h: &[usize], scale: &[usize], noise: &[usize]| {
         vec![("htensor", zeros(h)), ("hscale", zeros(scale)), ("noise", zeros(noise))]
     };
-    let loss = |logits: Array, targets: Array, scale: Array| vec![("logits", logits), ("labels", targets), ("hscale", scale)];
+    let loss =
+        |logits: Array, targets: Array, scale: Array| vec![("logits", logits), ("labels", targets), ("hscale", scale)];
     let response = |x: Array, t: Array, lambda: Array| vec![("x", x), ("t", t), ("log_lambda", lambda)];
     let cases: Vec<(&str, Named, Value)> = vec![
         ("hyper_linear", vec![], json!({})),
