@@ -11,6 +11,7 @@ static FAMILIES: &[&[&dyn PaperReproduction]] = &[
     papers_representation::PAPERS,
     papers_classification::PAPERS,
     papers_robustness::PAPERS,
+    papers_optimization::PAPERS,
     papers_theory::PAPERS,
     papers_adaptation::PAPERS,
     papers_vision::PAPERS,
