@@ -128,7 +128,8 @@ fn list_paper(library: &str, slug: &str) -> Option<String> {
 /// Makes a new family crate known to the workspace, to `papers` and to its list.
 fn add_family(project: &Path, family: &str, written: &mut Vec<String>) -> Result<(), Failure> {
     edit(&project.join("Cargo.toml"), written, |text| {
-        let members = text.replacen("\"papers/kit\"", &format!("\"papers/kit\", \"papers/{family}\""), 1);
+        let members =
+            text.replacen("    \"papers/kit\",\n", &format!("    \"papers/kit\",\n    \"papers/{family}\",\n"), 1);
         let anchor = "papers-kit = { path = \"papers/kit\" }\n";
         let known =
             members.replacen(anchor, &format!("{anchor}papers-{family} = {{ path = \"papers/{family}\" }}\n"), 1);
@@ -140,8 +141,7 @@ fn add_family(project: &Path, family: &str, written: &mut Vec<String>) -> Result
     })?;
     edit(&project.join("papers/src/lib.rs"), written, |text| {
         let start = text.find("static FAMILIES")?;
-        let open = start + text[start..].find("&[\n    ").or_else(|| text[start..].find("= &[").map(|at| at))?;
-        let inside = open + text[open..].find("&[")? + 2;
+        let inside = start + text[start..].find("= &[")? + 4;
         let end = inside + text[inside..].find("];")?;
         let mut families: Vec<String> = text[inside..end]
             .split(',')
@@ -153,6 +153,7 @@ fn add_family(project: &Path, family: &str, written: &mut Vec<String>) -> Result
         families.sort_by_key(|entry| {
             Family::ALL.iter().position(|known| *entry == format!("papers_{}::PAPERS", known.name()))
         });
-        Some(format!("{}{}{}", &text[..inside], families.join(", "), &text[end..]))
+        let lines: String = families.iter().map(|entry| format!("    {entry},\n")).collect();
+        Some(format!("{}\n{lines}{}", &text[..inside], &text[end..]))
     })
 }

@@ -327,7 +327,7 @@ mod tests {
         let noisy = apply(&set(vec![0.5; 10_000], 1, 100, 100), &[Step::Noise { std: 0.05 }], 0);
         let spread = (noisy.iter().map(|x| (x - 0.5).powi(2)).sum::<f32>() / 1e4).sqrt();
         assert!((spread - 0.05).abs() < 0.002, "{spread}");
-        let images = set(vec![1.0, 0.0].repeat(2000), 1, 1, 2);
+        let images = set([1.0, 0.0].repeat(2000), 1, 1, 2);
         let flipped = apply(&images, &[Step::Flip { probability: 0.3 }], 0).chunks(2).filter(|c| c[0] == 0.0).count();
         assert!((500..700).contains(&flipped), "{flipped} of 2000");
     }

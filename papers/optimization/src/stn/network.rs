@@ -11,6 +11,7 @@ use rand::Rng;
 use super::hyper_linear::{HyperLinear, HyperLinearConfig};
 
 /// A hidden layer.
+#[expect(clippy::large_enum_variant, reason = "a network holds three")]
 #[derive(Module, Debug)]
 enum Layer<B: burn::tensor::backend::Backend = Backend> {
     /// Its weights are what they are.

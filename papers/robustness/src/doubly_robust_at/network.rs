@@ -22,6 +22,7 @@ pub struct FlatResNet<B: burn::tensor::backend::Backend = Backend> {
 }
 
 /// A classifier of rows `[n, inputs]`.
+#[expect(clippy::large_enum_variant, reason = "a trial holds one")]
 #[derive(Module, Debug)]
 pub enum Network<B: burn::tensor::backend::Backend = Backend> {
     /// A perceptron with ReLU.

@@ -58,7 +58,8 @@ fn numbers(outputs: &Outputs, name: &str) -> Vec<f64> {
 fn bad_inputs_are_refused() {
     let vector = |values: Vec<f32>| floats(&[values.len()], values);
     let losses = || vector(vec![0.5, 1.0]);
-    let cases: Vec<(&str, Vec<(&str, Array)>, Value)> = vec![
+    type Refused = (&'static str, Vec<(&'static str, Array)>, Value);
+    let cases: Vec<Refused> = vec![
         ("kl_dro_objective", vec![], json!({})),
         ("kl_dro_objective", vec![("losses", vector(vec![]))], json!({})),
         ("kl_dro_objective", vec![("losses", floats(&[], vec![1.0]))], json!({})),
