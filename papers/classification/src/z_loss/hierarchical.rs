@@ -45,7 +45,7 @@ impl TwoLevels {
     }
 
     /// −ln p(target) of each row, `[n]`, where
-    /// ln p(word) = ln softmax(group logits)[its group] + ln softmax(word logits within the group)[word].
+    /// `ln p(word) = ln softmax(group logits)[its group] + ln softmax(word logits within the group)[word]`.
     ///
     /// `group_logits` is `[n, groups]`, `word_logits` `[n, words]`, `targets` `[n]` with words from 0 to `words` − 1.
     pub fn loss(&self, group_logits: Tensor<2>, word_logits: Tensor<2>, targets: IntTensor<1>) -> Tensor<1> {

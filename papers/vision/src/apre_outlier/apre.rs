@@ -41,7 +41,7 @@ impl ApreConfig {
 /// **Arguments**: `x`, `mean`, `log_var` `[n, D]` in the unit of the features. Higher is more outlying.
 ///
 /// **Differences**: no authors' code could be read. Nothing is clamped here: a network's log-variance is bounded where it
-/// is computed, see [`super::autoencoder`]. The exponential is taken of −s/2 and squared with the difference, which is
+/// is computed, see `autoencoder.rs`. The exponential is taken of −s/2 and squared with the difference, which is
 /// the same in exact arithmetic and over- or underflows later.
 ///
 /// **Errors**: none after [`ApreConfig::init`]; shapes that do not fit are a fault of the caller.
