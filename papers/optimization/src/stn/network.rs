@@ -13,6 +13,7 @@ use super::hyper_linear::{HyperLinear, HyperLinearConfig};
 /// A hidden layer.
 #[expect(clippy::large_enum_variant, reason = "a network holds three")]
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a network has two of them")]
 enum Layer<B: burn::tensor::backend::Backend = Backend> {
     /// Its weights are what they are.
     Plain(Linear<B>),
