@@ -4,6 +4,7 @@
 mod data;
 mod doctor;
 mod failure;
+mod layout;
 mod list;
 mod new_paper;
 mod places;
@@ -47,7 +48,6 @@ enum Command {
     Report(report::Arguments),
     /// Run conformance vectors through the papers' ops.
     Verify(verify::Arguments),
-    /// The store: verify, gc, export, merge.
     Store(store::Arguments),
     /// Look at cores, memory, disk, GPU, cache, mirrors and store.
     Doctor(doctor::Arguments),
