@@ -3,6 +3,7 @@
 
 mod data;
 mod doctor;
+mod export;
 mod failure;
 mod layout;
 mod list;
@@ -46,8 +47,11 @@ enum Command {
     Reproduce(reproduce::Arguments),
     /// Make the report of a past run again from the store.
     Report(report::Arguments),
+    /// Pack a run with all that its report was made of into one archive.
+    Export(export::Arguments),
     /// Run conformance vectors through the papers' ops.
     Verify(verify::Arguments),
+    /// The store: verify, gc, export, merge.
     Store(store::Arguments),
     /// Look at cores, memory, disk, GPU, cache, mirrors and store.
     Doctor(doctor::Arguments),
@@ -78,6 +82,7 @@ fn run(command: &Command, places: &places::Places) -> Result<ExitCode, Failure> 
         Command::Data(arguments) => data::run(arguments, places),
         Command::Reproduce(arguments) => reproduce::run(arguments, places),
         Command::Report(arguments) => report::run(arguments, places),
+        Command::Export(arguments) => export::run(arguments, places),
         Command::Verify(arguments) => verify::run(arguments, places),
         Command::Store(arguments) => store::run(arguments, places),
         Command::Doctor(arguments) => doctor::run(arguments, places),
