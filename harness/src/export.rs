@@ -48,6 +48,9 @@ enum Source {
     File(PathBuf),
 }
 
+/// Files with their names in the archive.
+type Files = Vec<(String, PathBuf)>;
+
 /// Writes the archive of a run to `place`; it is there whole or not at all. The run's report has to be there.
 ///
 /// # Errors
@@ -113,8 +116,7 @@ fn pretty(value: &impl serde::Serialize) -> Result<Vec<u8>> {
 }
 
 /// Name in the archive and place of every trial of the run that has a file, and their records.
-#[expect(clippy::type_complexity, reason = "two lists of one walk")]
-fn trials(manifest: &Manifest, store: &Store) -> Result<(Vec<(String, PathBuf)>, Vec<Record>)> {
+fn trials(manifest: &Manifest, store: &Store) -> Result<(Files, Vec<Record>)> {
     let mut files = Vec::new();
     let mut records = Vec::new();
     for entry in &manifest.papers {
@@ -135,7 +137,7 @@ fn trials(manifest: &Manifest, store: &Store) -> Result<(Vec<(String, PathBuf)>,
 }
 
 /// The files of a report, with their names in the archive.
-fn report_files(folder: &Path, name: &str, into: &mut Vec<(String, PathBuf)>) -> Result<()> {
+fn report_files(folder: &Path, name: &str, into: &mut Files) -> Result<()> {
     let cannot = |error| Error::Environment(format!("cannot read {}: {error}", folder.display()));
     for entry in std::fs::read_dir(folder).map_err(cannot)? {
         let entry = entry.map_err(cannot)?;
