@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use harness::store;
+use harness::store::Store;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let _ = store::unseal(bytes, Path::new("fuzz.json"), "fuzz");
+    let _ = Store::parse(bytes, Path::new("fuzz.json"), "fuzz");
 });

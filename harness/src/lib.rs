@@ -7,6 +7,7 @@
 //! | [`run`] | plan, scheduler, worker |
 //! | [`store`] | the directory of finished trials |
 //! | [`draw`](mod@draw), [`tables`], [`report`], [`printable`](mod@printable) | what is made of it |
+//! | [`export`] | a run as one archive |
 //! | [`cli`] | the command line |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -15,6 +16,7 @@ pub use harness_report::{draw, printable, report, tables};
 
 pub mod catalog;
 pub mod cli;
+pub mod export;
 pub mod failpoint;
 pub mod run;
 pub mod store;

@@ -8,10 +8,11 @@ use harness_core::files::NewFile;
 use harness_core::record::{Outcome, Record};
 use harness_core::{Error, Result};
 use polars::prelude::{
-    Column, CsvWriter, DataFrame, ParquetReader, ParquetWriter, PolarsError, SerReader as _, SerWriter as _,
+    Column, CsvReadOptions, CsvWriter, DataFrame, ParquetReader, ParquetWriter, PolarsError, SerReader as _,
+    SerWriter as _,
 };
 
-use crate::report::PaperReport;
+use crate::report::{EarlierVerdict, PaperReport};
 
 /// How a trial ended, in a word.
 pub(crate) fn outcome(record: &Record) -> &'static str {
@@ -147,6 +148,44 @@ pub fn write_csv(table: &mut DataFrame, path: &Path) -> Result<()> {
 pub fn read_parquet(path: &Path) -> Result<DataFrame> {
     let file = File::open(path).map_err(|error| cannot("read", path, &error))?;
     ParquetReader::new(file).finish().map_err(|error| cannot("read", path, &error))
+}
+
+/// What a `verdicts.csv` of [`verdicts_table`] says of one paper, in its order; empty where it does not have the paper.
+///
+/// # Errors
+/// [`Error::Environment`] where the file is missing or is not such a table.
+pub fn read_verdicts(path: &Path, paper: &str) -> Result<Vec<EarlierVerdict>> {
+    let unreadable = |error: PolarsError| cannot("read", path, &error);
+    let table = CsvReadOptions::default()
+        // A column without any number has no other type to be told by.
+        .with_infer_schema_length(Some(0))
+        .try_into_reader_with_file_path(Some(path.to_owned()))
+        .and_then(|reader| reader.finish())
+        .map_err(unreadable)?;
+    let column = |name: &str| -> Result<Vec<Option<String>>> {
+        let texts = table.column(name).and_then(|column| column.str()).map_err(unreadable)?;
+        Ok(texts.iter().map(|text| text.map(str::to_owned)).collect())
+    };
+    let numbers = |name: &str| -> Result<Vec<Option<f64>>> {
+        Ok(column(name)?.into_iter().map(|text| text.and_then(|text| text.parse().ok())).collect())
+    };
+    let (papers, claims, verdicts) = (column("paper")?, column("claim")?, column("verdict")?);
+    let (effects, lows, highs, n) = (numbers("effect")?, numbers("low")?, numbers("high")?, numbers("n")?);
+    let number = |column: &[Option<f64>], row: usize| column.get(row).copied().flatten();
+    let mut found = Vec::new();
+    for (row, (slug, (claim, verdict))) in papers.iter().zip(claims.iter().zip(&verdicts)).enumerate() {
+        if slug.as_deref() != Some(paper) {
+            continue;
+        }
+        found.push(EarlierVerdict {
+            claim: claim.clone().unwrap_or_default(),
+            verdict: verdict.clone().unwrap_or_default(),
+            effect: number(&effects, row),
+            interval: number(&lows, row).zip(number(&highs, row)),
+            n: number(&n, row).unwrap_or(0.0) as u64,
+        });
+    }
+    Ok(found)
 }
 
 fn into_io(error: PolarsError) -> io::Error {

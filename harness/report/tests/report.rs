@@ -6,6 +6,7 @@ mod common;
 use std::path::Path;
 
 use harness_core::Error;
+use harness_core::figure::{Figure, Panel, Plot, Table};
 use harness_core::paper::Profile;
 use harness_core::results::Results;
 use harness_report::report::{self, PaperReport};
@@ -116,6 +117,35 @@ fn synthetic_data_is_labelled_wherever_a_number_stands() {
     let verdicts = read(&dir, "verdicts.csv");
     assert!(verdicts.lines().skip(1).all(|line| line.contains(",true,")), "{verdicts}");
     assert!(report::summary(&run).contains("SYNTHETIC"));
+}
+
+#[test]
+fn tables_are_printed_in_the_page() {
+    let (paper, results) = (common::paper(), common::results());
+    let mut content = common::paper_report(&paper, &results);
+    let rows = (0..400).map(|row| vec![format!("row {row} | x"), format!("{row}.5")]).collect();
+    let table = Table { columns: vec!["name".into(), "value (s)".into(), "empty".into()], rows };
+    let mixed = vec![common::figure().panels.remove(0), Panel::new("All rows", Plot::Table(table.clone()))];
+    content.figures = vec![
+        Figure::new("alone", "A table", "Its caption.", Plot::Table(table)),
+        Figure::of_panels("mixed", "Both", "", mixed),
+    ];
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("r");
+    report::write(&common::run(vec![content]), &dir).unwrap();
+    let page = read(&dir, "z_loss.md");
+    assert!(page.contains("| name | value (s) | empty |\n| --- | ---: | --- |\n| row 0 \\| x | 0.5 |  |\n"), "{page}");
+    assert!(page.contains("| row 299 ") && !page.contains("| row 300 ") && page.contains("and 100 more rows"));
+    assert!(page.contains("*All rows*"));
+    assert_tables_are_whole(&page);
+    let files =
+        |ending: &str| ["alone", "mixed"].map(|name| dir.join(format!("figures/z_loss/{name}.{ending}")).is_file());
+    assert_eq!(files("png"), [false, true], "what is a table has no picture");
+    assert_eq!(files("csv"), [true, true]);
+    for name in ["alone", "mixed"] {
+        assert!(read(&dir, &format!("figures/z_loss/{name}.csv")).contains("row 399"), "all rows are in the numbers");
+    }
+    assert!(!read(&dir, "figures/z_loss/mixed.svg").contains("row 0"));
 }
 
 #[test]

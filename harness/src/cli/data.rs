@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use anstyle::{AnsiColor, Style};
 use clap::{Args, Subcommand};
-use comfy_table::{ContentArrangement, Table, presets};
 use harness_core::data::{FileState, Registry};
 
 use super::Failure;
+use super::layout::{WIDTH, wrap};
 use super::places::Places;
 
 /// Options of `data`.
@@ -75,22 +76,18 @@ fn list(json: bool, places: &Places) -> Result<ExitCode, Failure> {
         writeln!(std::io::stdout(), "{}", serde_json::Value::Array(sets))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if table.width().is_none() {
-        table.set_width(100);
-    }
-    table.set_header(["id", "MB", "cached", "licence", "title"]);
+    let bold = Style::new().bold();
+    let cyan = AnsiColor::Cyan.on_default();
+    let green = AnsiColor::Green.on_default();
+    let mut out = anstream::stdout();
+    writeln!(out, "{bold}{:<40}{:>12}  files in the cache{bold:#}", "data set", "MB")?;
     for (set, cached, files) in rows {
-        table.add_row([
-            set.id.clone(),
-            format!("{:.1}", set.bytes() as f64 / 1e6),
-            if cached == files { "yes".into() } else { format!("{cached}/{files}") },
-            set.license.clone(),
-            set.title.clone(),
-        ]);
+        let megabytes = set.bytes() as f64 / 1e6;
+        let style = if cached == files { green } else { Style::new() };
+        writeln!(out, "{cyan}{:<40}{cyan:#}{megabytes:>12.1}  {style}{cached} of {files}{style:#}", set.id)?;
+        writeln!(out, "{}", wrap(&format!("    {}", set.title), "    ", WIDTH))?;
+        writeln!(out, "{}", wrap(&format!("    licence: {}", set.license), "      ", WIDTH))?;
     }
-    writeln!(anstream::stdout(), "{table}")?;
     Ok(ExitCode::SUCCESS)
 }
 

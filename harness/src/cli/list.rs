@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 
+use anstyle::{AnsiColor, Style};
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
 use harness_core::paper::Family;
 
 use super::Failure;
+use super::layout::{WIDTH, wrap};
 use super::places::Places;
 use crate::catalog;
 
@@ -49,26 +50,20 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
         writeln!(std::io::stdout(), "{}", serde_json::Value::Array(list))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if table.width().is_none() {
-        table.set_width(80);
-    }
-    table.set_header(["family", "paper", "v", "claims", "arms", "stored", "title"]);
-    for paper in &papers {
-        table.add_row([
-            paper.family.name().to_owned(),
-            paper.slug.clone(),
-            paper.version.to_string(),
-            paper.claims.len().to_string(),
-            paper.arms.len().to_string(),
-            stored(&paper.slug).to_string(),
-            paper.title.clone(),
-        ]);
-    }
+    let bold = Style::new().bold();
+    let cyan = AnsiColor::Cyan.on_default();
     let mut out = anstream::stdout();
-    writeln!(out, "{table}")?;
+    writeln!(out, "{bold}{:<48}{:>8}{:>8}{:>16}{bold:#}", "paper", "claims", "arms", "stored trials")?;
+    let mut family = None;
+    for paper in &papers {
+        if family.replace(paper.family) != Some(paper.family) {
+            writeln!(out, "\n{bold}{}{bold:#}", paper.family)?;
+        }
+        let (claims, arms) = (paper.claims.len(), paper.arms.len());
+        writeln!(out, "  {cyan}{:<46}{cyan:#}{claims:>8}{arms:>8}{:>16}", paper.slug, stored(&paper.slug))?;
+        writeln!(out, "{}", wrap(&format!("    {} ({})", paper.title, paper.year), "    ", WIDTH))?;
+    }
     let word = if papers.len() == 1 { "paper" } else { "papers" };
-    writeln!(out, "{} {word}; `harness show PAPER` tells more", papers.len())?;
+    writeln!(out, "\n{} {word}; `harness show PAPER` tells more", papers.len())?;
     Ok(ExitCode::SUCCESS)
 }

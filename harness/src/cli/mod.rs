@@ -3,7 +3,9 @@
 
 mod data;
 mod doctor;
+mod export;
 mod failure;
+mod layout;
 mod list;
 mod new_paper;
 mod places;
@@ -45,6 +47,8 @@ enum Command {
     Reproduce(reproduce::Arguments),
     /// Make the report of a past run again from the store.
     Report(report::Arguments),
+    /// Pack a run with all that its report was made of into one archive.
+    Export(export::Arguments),
     /// Run conformance vectors through the papers' ops.
     Verify(verify::Arguments),
     /// The store: verify, gc, export, merge.
@@ -78,6 +82,7 @@ fn run(command: &Command, places: &places::Places) -> Result<ExitCode, Failure> 
         Command::Data(arguments) => data::run(arguments, places),
         Command::Reproduce(arguments) => reproduce::run(arguments, places),
         Command::Report(arguments) => report::run(arguments, places),
+        Command::Export(arguments) => export::run(arguments, places),
         Command::Verify(arguments) => verify::run(arguments, places),
         Command::Store(arguments) => store::run(arguments, places),
         Command::Doctor(arguments) => doctor::run(arguments, places),

@@ -1,6 +1,7 @@
 //! `harness report`.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,6 +9,7 @@ use harness_core::text::did_you_mean;
 
 use super::places::Places;
 use super::{Failure, reproduce};
+use crate::export;
 use crate::run::manifest::Manifest;
 use crate::run::reproduce as session;
 
@@ -19,30 +21,50 @@ pub struct Arguments {
     /// List the runs instead.
     #[arg(long)]
     list: bool,
+    /// Make a static site of it too, in this folder.
+    #[arg(long, value_name = "DIR", conflicts_with = "list")]
+    site: Option<PathBuf>,
+    /// Take in the run of an archive that `harness export` made, and report that.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "run"])]
+    from: Option<PathBuf>,
 }
 
 /// Runs it.
 pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> {
-    let runs = Manifest::runs(&places.reports);
     let mut out = anstream::stdout();
     if arguments.list {
-        for run in &runs {
+        for run in Manifest::runs(&places.reports) {
             writeln!(out, "{run}")?;
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let id = match &arguments.run {
-        Some(id) if runs.contains(id) => id,
+    let session_places = session::Places { reports: places.reports.clone(), store: places.store.clone() };
+    let site = arguments.site.as_deref();
+    let outcome = match &arguments.from {
+        Some(file) => {
+            let manifest = export::take_in(file, &places.reports, &places.store)?;
+            session::report_of(&manifest, &session_places, site)?
+        }
+        None => session::report_again(&choose(arguments.run.as_deref(), &places.reports)?, &session_places, site)?,
+    };
+    reproduce::tell(&outcome)?;
+    if let Some(site) = site {
+        writeln!(out, "site: {}", site.join("index.html").display())?;
+    }
+    reproduce::conclude(&outcome)
+}
+
+/// The run that a user named, or the latest.
+pub fn choose(run: Option<&str>, reports: &Path) -> Result<String, Failure> {
+    let mut runs = Manifest::runs(reports);
+    match run {
+        Some(id) if runs.iter().any(|run| run == id) => Ok(id.to_owned()),
         Some(id) => {
             let hint = did_you_mean(id, runs.iter().map(String::as_str));
-            return Err(Failure::input(format!("there is no run `{id}` in {}{hint}", places.reports.display())));
+            Err(Failure::input(format!("there is no run `{id}` in {}{hint}", reports.display())))
         }
-        None => runs.last().ok_or_else(|| {
-            Failure::input(format!("there is no run in {}: `harness reproduce` makes one", places.reports.display()))
-        })?,
-    };
-    let session_places = session::Places { reports: places.reports.clone(), store: places.store.clone() };
-    let outcome = session::report_again(id, &session_places)?;
-    reproduce::tell(&outcome)?;
-    reproduce::conclude(&outcome)
+        None => runs.pop().ok_or_else(|| {
+            Failure::input(format!("there is no run in {}: `harness reproduce` makes one", reports.display()))
+        }),
+    }
 }

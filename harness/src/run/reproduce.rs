@@ -17,8 +17,9 @@ use super::manifest::{MANIFEST_VERSION, Manifest, ManifestPaper};
 use super::plan::{Plan, Selection};
 use super::progress::Sink;
 use super::scheduler::{self, Summary};
-use crate::report::{self, PaperReport, RunReport};
+use crate::report::{self, Earlier, PaperReport, RunReport};
 use crate::store::Store;
+use crate::tables;
 
 /// Where things lie.
 pub struct Places {
@@ -85,17 +86,51 @@ pub fn reproduce(
     let written = places.reports.join(&manifest.id).join("README.md").is_file();
     let judged = Judged::from_store(&manifest, &places.store)?;
     // A report that was made before a trial file was damaged still shows its numbers.
-    let outcome = judged.report(&manifest, &places.reports, !written || !judged.damaged.is_empty())?;
+    let write = !written || !judged.damaged.is_empty();
+    let outcome = judged.report(&judged.of(&manifest, write), &manifest, &places.reports, write)?;
     Ok(Outcome { summary, ..outcome })
 }
 
-/// Makes the report of a past run again from the store.
+/// Makes the report of a past run again from the store, and a static site of it where a folder for it is given.
 ///
 /// # Errors
 /// Where there is no such run, or the disk refuses.
-pub fn report_again(id: &str, places: &Places) -> Result<Outcome> {
-    let manifest = Manifest::read(&places.reports, id)?;
-    Judged::from_store(&manifest, &places.store)?.report(&manifest, &places.reports, true)
+pub fn report_again(id: &str, places: &Places, site: Option<&Path>) -> Result<Outcome> {
+    report_of(&Manifest::read(&places.reports, id)?, places, site)
+}
+
+/// Makes the report of a run whose trials are in the store; otherwise as [`report_again`].
+///
+/// # Errors
+/// Where the run has a paper that this build does not know, or the disk refuses.
+pub fn report_of(manifest: &Manifest, places: &Places, site: Option<&Path>) -> Result<Outcome> {
+    let judged = Judged::from_store(manifest, &places.store)?;
+    let run = judged.of(manifest, true);
+    let outcome = judged.report(&run, manifest, &places.reports, true)?;
+    if let Some(site) = site {
+        report::write_site(&run, &earlier(manifest, &places.reports), site)?;
+    }
+    Ok(outcome)
+}
+
+/// What the latest earlier run of the same profile that has the paper said of it, for every paper of a run.
+fn earlier(manifest: &Manifest, reports: &Path) -> Vec<Earlier> {
+    let mut runs: Vec<Manifest> =
+        Manifest::runs(reports).iter().filter_map(|id| Manifest::read(reports, id).ok()).collect();
+    runs.retain(|run| run.profile == manifest.profile && run.id != manifest.id);
+    runs.retain(|run| (run.started_unix, &run.id) < (manifest.started_unix, &manifest.id));
+    runs.sort_by(|a, b| (b.started_unix, &b.id).cmp(&(a.started_unix, &a.id)));
+    let of_paper = |entry: &ManifestPaper| {
+        let slug = &entry.paper.slug;
+        let Some(run) = runs.iter().find(|run| run.papers.iter().any(|paper| paper.paper.slug == *slug)) else {
+            return Earlier::None;
+        };
+        match tables::read_verdicts(&reports.join(&run.id).join("verdicts.csv"), slug) {
+            Ok(verdicts) => Earlier::Found { run: run.id.clone(), verdicts },
+            Err(error) => Earlier::Unreadable { run: run.id.clone(), reason: error.to_string() },
+        }
+    };
+    manifest.papers.iter().map(of_paper).collect()
 }
 
 fn same_run(a: &Manifest, b: &Manifest) -> bool {
@@ -153,7 +188,8 @@ impl Judged {
         Ok(Judged { papers, damaged })
     }
 
-    fn report(&self, manifest: &Manifest, reports: &Path, write: bool) -> Result<Outcome> {
+    /// The run as a report prints it; without figures and conformance where it is not `whole`.
+    fn of<'a>(&'a self, manifest: &'a Manifest, whole: bool) -> RunReport<'a> {
         let papers: Vec<PaperReport<'_>> = manifest
             .papers
             .iter()
@@ -168,8 +204,8 @@ impl Judged {
                     .iter()
                     .map(|claim| (claim.id.clone(), judge(judged.reproduction, claim, &judged.results)))
                     .collect(),
-                figures: if write { judged.reproduction.figures(&judged.results) } else { Vec::new() },
-                conformance: if write { conformance(judged.reproduction) } else { Vec::new() },
+                figures: if whole { judged.reproduction.figures(&judged.results) } else { Vec::new() },
+                conformance: if whole { conformance(judged.reproduction) } else { Vec::new() },
                 planned_trials: entry.keys.len(),
                 overrides: entry.overrides.clone(),
             })
@@ -178,7 +214,7 @@ impl Judged {
             let sets: Vec<&str> = manifest.stand_ins.keys().map(String::as_str).collect();
             format!("generated data in place of: {}", sets.join(", "))
         });
-        let run = RunReport {
+        RunReport {
             id: manifest.id.clone(),
             command: manifest.command.clone(),
             started_unix: manifest.started_unix,
@@ -188,16 +224,19 @@ impl Judged {
             harness_version: manifest.harness.clone(),
             synthetic_note,
             papers,
-        };
+        }
+    }
+
+    fn report(&self, run: &RunReport<'_>, manifest: &Manifest, reports: &Path, write: bool) -> Result<Outcome> {
         let folder = reports.join(&manifest.id);
         if write {
-            report::write(&run, &folder)?;
+            report::write(run, &folder)?;
             manifest.write(reports)?;
         }
         Ok(Outcome {
             summary: Summary::default(),
-            verdicts: report::summary(&run),
-            json: verdicts_json(&run),
+            verdicts: report::summary(run),
+            json: verdicts_json(run),
             report: folder,
             failed: self.papers.iter().map(|paper| paper.failed).sum(),
             damaged: self.damaged.clone(),

@@ -132,6 +132,38 @@ impl Store {
         self.folder(paper, profile).join(format!("{key}.failed.json"))
     }
 
+    /// Where a record lies, that of a failure too.
+    pub fn path_of(&self, record: &Record) -> PathBuf {
+        let place = match record.outcome {
+            harness_core::record::Outcome::Failed { .. } => Self::failed_path,
+            _ => Self::path,
+        };
+        place(self, &record.paper, record.profile, &record.key)
+    }
+
+    /// The record in the bytes of a trial file of this key; `path` names the file in errors.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] or [`StoreError::Newer`].
+    pub fn parse(bytes: &[u8], path: &Path, key: &str) -> Result<Record, StoreError> {
+        let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
+        let envelope: Envelope =
+            serde_json::from_slice(bytes).map_err(|error| damaged(format!("is not a trial file ({error})")))?;
+        if envelope.version > RECORD_VERSION {
+            return Err(StoreError::Newer { path: path.to_owned(), found: envelope.version });
+        }
+        let found = hex(&Sha256::digest(envelope.record.get().as_bytes()));
+        if found != envelope.sha256 {
+            return Err(damaged(format!("its content has the digest {found}, but {} was written", envelope.sha256)));
+        }
+        let record: Record = serde_json::from_str(envelope.record.get())
+            .map_err(|error| damaged(format!("its record cannot be read ({error})")))?;
+        if record.key != key {
+            return Err(damaged(format!("it holds the trial {}", record.key)));
+        }
+        Ok(record)
+    }
+
     /// Where the checkpoint of a trial lies.
     pub fn checkpoint_path(&self, paper: &str, profile: Profile, key: &str) -> PathBuf {
         self.folder(paper, profile).join(format!("{key}.checkpoint"))
@@ -330,31 +362,7 @@ fn read_file(path: &Path, key: &str) -> Result<Option<Record>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(StoreError::Read { path: path.to_owned(), source }),
     };
-    unseal(&bytes, path, key).map(Some)
-}
-
-/// Reads the bytes of the trial file `path`, which must hold the trial `key`.
-///
-/// # Errors
-/// [`StoreError::Damaged`] where the bytes are not those that were written, [`StoreError::Newer`] where another version
-/// wrote them.
-pub fn unseal(bytes: &[u8], path: &Path, key: &str) -> Result<Record, StoreError> {
-    let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
-    let envelope: Envelope =
-        serde_json::from_slice(bytes).map_err(|error| damaged(format!("is not a trial file ({error})")))?;
-    if envelope.version > RECORD_VERSION {
-        return Err(StoreError::Newer { path: path.to_owned(), found: envelope.version });
-    }
-    let found = hex(&Sha256::digest(envelope.record.get().as_bytes()));
-    if found != envelope.sha256 {
-        return Err(damaged(format!("its content has the digest {found}, but {} was written", envelope.sha256)));
-    }
-    let record: Record = serde_json::from_str(envelope.record.get())
-        .map_err(|error| damaged(format!("its record cannot be read ({error})")))?;
-    if record.key != key {
-        return Err(damaged(format!("it holds the trial {}", record.key)));
-    }
-    Ok(record)
+    Store::parse(&bytes, path, key).map(Some)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {

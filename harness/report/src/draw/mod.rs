@@ -68,20 +68,28 @@ pub struct Drawn {
 /// # Errors
 /// [`Error::Environment`] where a file cannot be written.
 pub fn draw(figure: &Figure, palette: &Palette, dir: &Path) -> Result<Drawn> {
+    let svg = draw_svg(figure, palette, dir)?;
     let mut palette = palette.clone();
     palette.add(figure);
-    let page = Page::new(figure, &palette);
-    std::fs::create_dir_all(dir).map_err(|error| tables::cannot("create", dir, &error))?;
-    let name = file_name(&figure.id);
-    let file = |ending: &str| dir.join(format!("{name}.{ending}"));
-    let drawn = Drawn { svg: file("svg"), png: file("png"), csv: file("csv") };
-
-    let svg = svg(&page).map_err(|fault| cannot_draw(&drawn.svg, &fault))?;
-    write_atomic(&drawn.svg, |out| out.write_all(svg.as_bytes()))?;
-    let png = png(&page).map_err(|fault| cannot_draw(&drawn.png, &fault))?;
+    let drawn = Drawn { png: svg.with_extension("png"), csv: svg.with_extension("csv"), svg };
+    let png = png(&Page::new(figure, &palette)).map_err(|fault| cannot_draw(&drawn.png, &fault))?;
     write_atomic(&drawn.png, |out| out.write_all(&png))?;
     tables::write_csv(&mut figure_table(figure)?, &drawn.csv)?;
     Ok(drawn)
+}
+
+/// Draws a figure into `dir` as SVG alone and returns the file; otherwise as [`draw`].
+///
+/// # Errors
+/// [`Error::Environment`] where the file cannot be written.
+pub fn draw_svg(figure: &Figure, palette: &Palette, dir: &Path) -> Result<PathBuf> {
+    let mut palette = palette.clone();
+    palette.add(figure);
+    std::fs::create_dir_all(dir).map_err(|error| tables::cannot("create", dir, &error))?;
+    let path = dir.join(format!("{}.svg", file_name(&figure.id)));
+    let text = svg(&Page::new(figure, &palette)).map_err(|fault| cannot_draw(&path, &fault))?;
+    write_atomic(&path, |out| out.write_all(text.as_bytes()))?;
+    Ok(path)
 }
 
 fn cannot_draw(path: &Path, fault: &Fault) -> Error {
@@ -202,7 +210,7 @@ fn encode_png(size: (u32, u32), pixels: &[u8]) -> Result<Vec<u8>, Fault> {
 }
 
 /// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

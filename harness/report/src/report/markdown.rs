@@ -10,11 +10,11 @@ use serde::Serialize;
 use crate::printable::short;
 
 /// Characters of a paragraph at most.
-const PARAGRAPH: usize = 4000;
+pub(super) const PARAGRAPH: usize = 4000;
 /// Characters of a table's field at most.
-const FIELD: usize = 240;
+pub(super) const FIELD: usize = 240;
 /// Characters of a word at most.
-const WORD: usize = 90;
+pub(super) const WORD: usize = 90;
 
 /// One line of Markdown that shows `text` and does nothing else: no markup, link, table border, HTML or change of
 /// direction comes from it. It works in paragraphs, table fields, link labels and alternative texts.
@@ -82,14 +82,18 @@ fn code(text: &str) -> Value {
 
 /// A link where the address is a plain https one, else the label alone.
 fn link(label: &str, address: &str) -> Value {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/?#=&%+,:".contains(c);
-    let safe = address.starts_with("https://") && address.len() <= 300 && address.chars().all(plain);
     let label = escape_at_most(label, FIELD);
-    Value::from_safe_string(if safe { format!("[{label}]({address})") } else { label })
+    Value::from_safe_string(if is_plain_https(address) { format!("[{label}]({address})") } else { label })
+}
+
+/// Whether an address is an https one of characters that mean nothing to Markdown.
+pub(super) fn is_plain_https(address: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/?#=&%+,:".contains(c);
+    address.starts_with("https://") && address.len() <= 300 && address.chars().all(plain)
 }
 
 /// A number as people read it; `—` where there is none.
-fn figure(value: &Value) -> Value {
+pub(super) fn figure(value: &Value) -> Value {
     let text = match f64::try_from(value.clone()) {
         Ok(value) => number(value),
         Err(_) => "—".to_owned(),
@@ -130,7 +134,7 @@ fn environment() -> Result<Environment<'static>> {
     Ok(environment)
 }
 
-fn broken(name: &str, error: &minijinja::Error) -> Error {
+pub(super) fn broken(name: &str, error: &minijinja::Error) -> Error {
     Error::Failed(format!("template {name}: {error:#}"))
 }
 

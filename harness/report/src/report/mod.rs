@@ -1,15 +1,19 @@
 //! Reports: what ran where, and what became of every claim.
 //!
 //! [`write()`] turns a [`RunReport`] into a folder: `README.md` (the table paper × claim), a page and figures per paper,
-//! `results.parquet` and `verdicts.csv`. [`summary`] is the same in a terminal's width.
+//! `results.parquet` and `verdicts.csv`; [`write_site`] makes a static site of it. [`summary`] is the same in a terminal's width.
 //!
 //! | module | what is inside |
 //! | --- | --- |
 //! | `view` | from records and evidence to what the templates print |
-//! | `markdown` | escaping, and the environment of the templates in `reports/template` |
+//! | `markdown` | escaping for Markdown, and the environment of its templates in `reports/template` |
+//! | `html` | escaping for HTML, and the environment of its templates in `reports/template/site` |
+//! | `site` | the report as a static site, and what changed since an earlier run |
 //! | `summary` | the table for a terminal |
 
+mod html;
 mod markdown;
+mod site;
 mod summary;
 mod view;
 
@@ -19,7 +23,7 @@ use std::path::Path;
 use harness_core::claim::Claim;
 use harness_core::conformance::CaseResult;
 use harness_core::evidence::Evidence;
-use harness_core::figure::Figure;
+use harness_core::figure::{Figure, Plot};
 use harness_core::paper::{Deviation, Profile};
 use harness_core::record::Outcome;
 use harness_core::results::Results;
@@ -28,7 +32,9 @@ use harness_core::{Error, Paper, Result};
 use crate::draw::{self, Palette};
 use crate::tables::{self, cannot, write_atomic};
 
+pub use html::escape_html;
 pub use markdown::escape;
+pub use site::{Earlier, EarlierVerdict, write_site};
 pub use summary::summary;
 
 /// A run: some papers, each in one profile.
@@ -168,17 +174,23 @@ const MARKS: [&str; 3] = ["README.md", "results.parquet", "verdicts.csv"];
 /// [`Error::Input`] where `dir` exists and is not a report: nothing else is ever removed. [`Error::Environment`] where
 /// something cannot be written.
 pub fn write(run: &RunReport<'_>, dir: &Path) -> Result<()> {
+    publish(dir, "report", &MARKS, |fresh| fill(run, fresh))
+}
+
+/// Has `fill` write into a folder beside `dir`, which then takes its place. What is there already is replaced if it is
+/// empty or has all of `marks`.
+fn publish(dir: &Path, what: &str, marks: &[&str], fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let old = match dir.symlink_metadata() {
         Err(_) => false,
         Ok(found) if found.is_dir() => {
             let mut entries = std::fs::read_dir(dir).map_err(|error| cannot("read", dir, &error))?;
             let empty = entries.next().is_none();
-            if !empty && !MARKS.iter().all(|mark| dir.join(mark).is_file()) {
-                return Err(not_a_report(dir));
+            if !empty && !marks.iter().all(|mark| dir.join(mark).is_file()) {
+                return Err(not_ours(dir, what, marks));
             }
             true
         }
-        Ok(_) => return Err(not_a_report(dir)),
+        Ok(_) => return Err(not_ours(dir, what, marks)),
     };
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(|error| cannot("create", parent, &error))?;
@@ -193,9 +205,9 @@ pub fn write(run: &RunReport<'_>, dir: &Path) -> Result<()> {
     let place = builder.tempdir_in(parent).map_err(|error| cannot("write", dir, &error))?;
     let fresh = place.path().join("new");
     std::fs::create_dir(&fresh).map_err(|error| cannot("write", &fresh, &error))?;
-    fill(run, &fresh)?;
+    fill(&fresh)?;
 
-    // What was there moves into the folder that is removed at the end, and back if the new report cannot take its place.
+    // What was there moves into the folder that is removed at the end, and back if the new one cannot take its place.
     let aside = place.path().join("old");
     if old {
         std::fs::rename(dir, &aside).map_err(|error| cannot("replace", dir, &error))?;
@@ -204,7 +216,7 @@ pub fn write(run: &RunReport<'_>, dir: &Path) -> Result<()> {
         if old && std::fs::rename(&aside, dir).is_err() {
             let kept = place.keep().join("old");
             return Err(Error::Environment(format!(
-                "cannot write {}: {error}; the earlier report is in {}",
+                "cannot write {}: {error}; the earlier {what} is in {}",
                 dir.display(),
                 kept.display()
             )));
@@ -214,11 +226,11 @@ pub fn write(run: &RunReport<'_>, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn not_a_report(dir: &Path) -> Error {
+fn not_ours(dir: &Path, what: &str, marks: &[&str]) -> Error {
     Error::Input(format!(
-        "{} exists and is not a report (it lacks one of {}): choose a new or empty folder",
+        "{} exists and is not a {what} (it lacks one of {}): choose a new or empty folder",
         dir.display(),
-        MARKS.join(", ")
+        marks.join(", ")
     ))
 }
 
@@ -232,7 +244,7 @@ fn fill(run: &RunReport<'_>, dir: &Path) -> Result<()> {
         })
     };
     for (paper, stem) in run.papers.iter().zip(&stems) {
-        let figures = draw_figures(paper, stem, dir)?;
+        let figures = draw_figures(paper, stem, dir, Pictures::All)?;
         page(&format!("{stem}.md"), markdown::render("paper.md", view::paper(run, paper, figures))?)?;
     }
     page("README.md", markdown::render("run.md", view::run(run, &stems))?)?;
@@ -241,12 +253,31 @@ fn fill(run: &RunReport<'_>, dir: &Path) -> Result<()> {
     tables::write_csv(&mut tables::verdicts_table(&run.papers)?, &dir.join("verdicts.csv"))
 }
 
-/// Draws the figures of a paper, with a label on those that show generated data, and returns their paths without
-/// ending, relative to the report.
-fn draw_figures(paper: &PaperReport<'_>, stem: &str, dir: &Path) -> Result<Vec<(Figure, String)>> {
+/// A figure of a report.
+#[derive(Debug, Clone)]
+pub(crate) struct ShownFigure {
+    /// The figure, with a label where it shows generated data.
+    pub figure: Figure,
+    /// Path of its files without ending, relative to the report.
+    pub path: String,
+    /// Whether there is a picture: tables are printed in the page instead.
+    pub picture: bool,
+}
+
+/// How a report shows its pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pictures {
+    /// As SVG and PNG: not every Markdown viewer shows SVG.
+    All,
+    /// As SVG.
+    Svg,
+}
+
+/// Draws the figures of a paper.
+fn draw_figures(paper: &PaperReport<'_>, stem: &str, dir: &Path, pictures: Pictures) -> Result<Vec<ShownFigure>> {
     let palette = Palette::new(paper.paper, &paper.figures);
     let mut taken: Vec<String> = Vec::new();
-    let mut drawn = Vec::new();
+    let mut shown = Vec::new();
     for figure in &paper.figures {
         let mut figure = figure.clone();
         let name = draw::file_name(&figure.id);
@@ -260,8 +291,22 @@ fn draw_figures(paper: &PaperReport<'_>, stem: &str, dir: &Path) -> Result<Vec<(
         if paper.synthetic() {
             figure.title = format!("{} (synthetic data)", figure.title);
         }
-        draw::draw(&figure, &palette, &dir.join("figures").join(stem))?;
-        drawn.push((figure, format!("figures/{stem}/{unique}")));
+        let folder = dir.join("figures").join(stem);
+        let drawn = figure.panels.iter().filter(|panel| !matches!(panel.plot, Plot::Table(_)));
+        let drawn = Figure { panels: drawn.cloned().collect(), ..figure.clone() };
+        // A figure without any panel has a picture that says so.
+        let picture = !drawn.panels.is_empty() || figure.panels.is_empty();
+        match pictures {
+            Pictures::All if picture => {
+                draw::draw(&drawn, &palette, &folder)?;
+            }
+            Pictures::Svg if picture => {
+                draw::draw_svg(&drawn, &palette, &folder)?;
+            }
+            _ => {}
+        }
+        tables::write_csv(&mut draw::figure_table(&figure)?, &folder.join(format!("{unique}.csv")))?;
+        shown.push(ShownFigure { figure, path: format!("figures/{stem}/{unique}"), picture });
     }
-    Ok(drawn)
+    Ok(shown)
 }

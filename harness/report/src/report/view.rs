@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use harness_core::conformance::Status;
 use harness_core::evidence::{Evidence, LEVEL, Verdict, bracket};
-use harness_core::figure::Figure;
+use harness_core::figure::{Plot, Table};
 use harness_core::paper::{ArmRole, DataRole};
 use harness_core::record::{Outcome, Record};
 use harness_core::stats;
@@ -12,12 +12,16 @@ use harness_core::text::number;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{ClaimRow, Counts, PaperReport, RunReport};
+use super::{ClaimRow, Counts, PaperReport, RunReport, ShownFigure};
 
 /// Trials that did not give usable numbers which are named at most, per table.
 const MOST_PROBLEMS: usize = 60;
 /// Rows of the table of measured numbers at most.
 const MOST_NUMBERS: usize = 150;
+/// Rows of a paper's own table that are printed at most.
+const MOST_ROWS: usize = 300;
+/// Columns of a paper's own table that are printed at most.
+const MOST_COLUMNS: usize = 24;
 
 /// The verdicts, each with its meaning.
 pub(super) const LEGEND: [(Verdict, &str); 5] = [
@@ -63,8 +67,12 @@ struct ProfileView {
 #[derive(Serialize)]
 struct RowView {
     slug: String,
+    /// File name of the paper's page, without ending.
     page: String,
+    /// Place of the claim on it.
+    anchor: String,
     claim: String,
+    text: String,
     evidence: EvidenceView,
     published: String,
     source: String,
@@ -100,6 +108,8 @@ struct ProblemView {
 #[derive(Serialize)]
 struct EvidenceView {
     verdict: &'static str,
+    /// Place of the verdict in the legend.
+    rank: usize,
     quantity: String,
     effect: Option<f64>,
     interval: Option<String>,
@@ -113,15 +123,21 @@ impl EvidenceView {
     fn new(evidence: &Evidence) -> Self {
         EvidenceView {
             verdict: evidence.verdict.name(),
+            rank: LEGEND.iter().position(|(verdict, _)| *verdict == evidence.verdict).unwrap_or(LEGEND.len()),
             quantity: evidence.quantity.clone(),
             effect: evidence.effect,
             interval: evidence.interval.map(bracket),
             n: evidence.n,
             detectable: evidence.detectable,
             p_value: evidence.p_value,
-            summary: evidence.summary.clone(),
+            summary: measured(evidence),
         }
     }
+}
+
+/// The anchor of a paper's claim by its place, since a claim's name may hold anything.
+pub(super) fn anchor(place: usize) -> String {
+    format!("claim-{}", place + 1)
 }
 
 /// `original`, `stand-in`, `synthetic`, or `none` where the experiment needs no data.
@@ -180,12 +196,14 @@ pub(super) fn run(run: &RunReport<'_>, stems: &[String]) -> RunView {
         });
         profile.synthetic |= report.synthetic();
         let kinds: BTreeSet<String> = report.deviations().iter().map(|deviation| deviation.kind.to_string()).collect();
-        for ClaimRow { id, claim, evidence } in report.rows() {
+        for (place, ClaimRow { id, claim, evidence }) in report.rows().enumerate() {
             *counts.entry(evidence.verdict).or_default() += 1;
             profile.rows.push(RowView {
                 slug: report.paper.slug.clone(),
-                page: format!("{stem}.md"),
+                page: stem.clone(),
+                anchor: anchor(place),
                 claim: id.to_owned(),
+                text: claim.map_or(String::new(), |claim| claim.text.clone()),
                 evidence: EvidenceView::new(&evidence),
                 published: claim.map_or(String::new(), |claim| claim.published.text.clone()),
                 source: claim.map_or(String::new(), |claim| claim.published.source.clone()),
@@ -197,7 +215,7 @@ pub(super) fn run(run: &RunReport<'_>, stems: &[String]) -> RunView {
         let Counts { planned, finished, failed, skipped, diverged, missing } = report.counts();
         trials.push(TrialsView {
             slug: report.paper.slug.clone(),
-            page: format!("{stem}.md"),
+            page: stem.clone(),
             profile: report.profile.name(),
             planned,
             finished,
@@ -286,6 +304,7 @@ struct LinkView {
 #[derive(Serialize)]
 struct ClaimView {
     id: String,
+    anchor: String,
     text: String,
     published: String,
     source: String,
@@ -313,7 +332,26 @@ struct DeviationView {
 struct FigureView {
     title: String,
     caption: String,
+    /// What the picture shows, in words; empty where there is none.
+    alt: String,
     path: String,
+    picture: bool,
+    tables: Vec<TableView>,
+}
+
+#[derive(Serialize)]
+struct TableView {
+    title: String,
+    columns: Vec<ColumnView>,
+    rows: Vec<Vec<String>>,
+    rows_left: usize,
+}
+
+#[derive(Serialize)]
+struct ColumnView {
+    name: String,
+    /// Whether all its cells are numbers.
+    numeric: bool,
 }
 
 #[derive(Serialize)]
@@ -370,7 +408,7 @@ struct DataView {
 }
 
 /// What the page of a paper prints; `figures` with their paths, without ending, relative to the page.
-pub(super) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<(Figure, String)>) -> PaperView {
+pub(super) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<ShownFigure>) -> PaperView {
     let paper = report.paper;
     let mut links = Vec::new();
     if let Some(arxiv) = &paper.arxiv {
@@ -406,12 +444,9 @@ pub(super) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<
         summary: paper.summary.clone(),
         data_label: data_label(report),
         synthetic_note: run.synthetic_note.clone(),
-        claims: report.rows().map(claim).collect(),
+        claims: report.rows().enumerate().map(|(place, row)| claim(place, row)).collect(),
         deviations: report.deviations().iter().map(deviation).collect(),
-        figures: figures
-            .into_iter()
-            .map(|(figure, path)| FigureView { title: figure.title, caption: figure.caption, path })
-            .collect(),
+        figures: figures.into_iter().map(figure).collect(),
         numbers,
         numbers_left,
         arms: paper
@@ -441,7 +476,7 @@ pub(super) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<
             .map(|case| CaseView {
                 op: case.op.clone(),
                 name: case.name.clone(),
-                status: if case.status == Status::Pass { "pass" } else { "**fail**" },
+                status: if case.status == Status::Pass { "pass" } else { "fail" },
                 max_abs: case.max_abs,
                 max_rel: case.max_rel,
                 message: case.message.clone(),
@@ -476,6 +511,98 @@ pub(super) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<
     }
 }
 
+fn figure(shown: ShownFigure) -> FigureView {
+    let alt = if shown.picture { described(&shown.figure) } else { String::new() };
+    let tables = shown.figure.panels.iter().filter_map(|panel| match &panel.plot {
+        Plot::Table(content) => Some(table(&panel.title, content)),
+        _ => None,
+    });
+    FigureView {
+        tables: tables.collect(),
+        title: shown.figure.title,
+        caption: shown.figure.caption,
+        alt,
+        path: shown.path,
+        picture: shown.picture,
+    }
+}
+
+fn table(title: &str, table: &Table) -> TableView {
+    let columns = table.columns.iter().take(MOST_COLUMNS).enumerate().map(|(index, name)| {
+        let cells = table.rows.iter().filter_map(|row| row.get(index)).filter(|cell| !cell.is_empty());
+        ColumnView { name: name.clone(), numeric: cells.clone().next().is_some() && cells.clone().all(is_number) }
+    });
+    let columns: Vec<ColumnView> = columns.collect();
+    // Short rows are filled, so that every row has all columns.
+    let row =
+        |cells: &Vec<String>| (0..columns.len()).map(|column| cells.get(column).cloned().unwrap_or_default()).collect();
+    TableView {
+        title: title.to_owned(),
+        rows: table.rows.iter().take(MOST_ROWS).map(row).collect(),
+        rows_left: table.rows.len().saturating_sub(MOST_ROWS),
+        columns,
+    }
+}
+
+/// Whether a cell starts as a number does, or stands for one that is not there.
+fn is_number(cell: &String) -> bool {
+    cell.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '−' | '+' | '.' | '—' | '–' | '≥' | '≤'))
+}
+
+/// What a figure's picture shows, for those who cannot see it.
+fn described(figure: &harness_core::figure::Figure) -> String {
+    let list = |names: Vec<&str>| match names.len() {
+        0..=12 => names.join(", "),
+        more => format!("{} and {} more", names[..12].join(", "), more - 12),
+    };
+    let panels = figure.panels.iter().filter_map(|panel| {
+        let what = match &panel.plot {
+            Plot::Lines(plot) => {
+                let names = plot.lines.iter().map(|line| line.label.as_str()).collect();
+                format!("curves of {} over {}: {}", plot.y.label, plot.x.label, list(names))
+            }
+            Plot::Bars(plot) => {
+                let names = plot.series.iter().map(|series| series.label.as_str()).collect();
+                format!("bars of {} by {}: {}", plot.y.label, plot.x, list(names))
+            }
+            Plot::Heatmap(plot) => format!("heat map of {} by {} and {}", plot.value, plot.y, plot.x),
+            Plot::Scatter(plot) => {
+                let names = plot.clouds.iter().map(|(name, _)| name.as_str()).collect();
+                format!("points of {} over {}: {}", plot.y.label, plot.x.label, list(names))
+            }
+            Plot::Histogram(plot) => {
+                let names = plot.samples.iter().map(|(name, _)| name.as_str()).collect();
+                format!("histogram of {}: {}", plot.x.label, list(names))
+            }
+            Plot::Images(grid) => {
+                format!("pictures: {}", list(grid.rows.iter().map(|(name, _)| name.as_str()).collect()))
+            }
+            Plot::Table(_) => return None,
+        };
+        Some(if panel.title.is_empty() { what } else { format!("{}, {what}", panel.title) })
+    });
+    format!("{}: {}", figure.title, panels.collect::<Vec<_>>().join("; "))
+}
+
+/// What was found, without what the parts of a composed rule say below it anyway.
+fn measured(evidence: &Evidence) -> String {
+    let repeated =
+        evidence.parts.len() > 1 && evidence.parts.iter().all(|part| evidence.summary.contains(&part.summary));
+    if !repeated {
+        return evidence.summary.clone();
+    }
+    let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
+    for part in &evidence.parts {
+        *counts.entry(part.verdict).or_default() += 1;
+    }
+    if let [(verdict, count)] = counts.iter().collect::<Vec<_>>().as_slice() {
+        let all = if **count == 2 { "both parts".to_owned() } else { format!("all {count} parts") };
+        return format!("{all}: {verdict}");
+    }
+    let words: Vec<String> = counts.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
+    format!("of {} parts: {}", evidence.parts.len(), words.join(", "))
+}
+
 /// Up to eight names.
 fn names(authors: &[String]) -> String {
     let mut names = authors.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -485,7 +612,7 @@ fn names(authors: &[String]) -> String {
     names
 }
 
-fn claim(row: ClaimRow<'_>) -> ClaimView {
+fn claim(place: usize, row: ClaimRow<'_>) -> ClaimView {
     fn flatten(parts: &[Evidence], prefix: &str, into: &mut Vec<PartView>) {
         for (index, part) in parts.iter().enumerate() {
             let number = format!("{prefix}{}", index + 1);
@@ -498,6 +625,7 @@ fn claim(row: ClaimRow<'_>) -> ClaimView {
     let text = |get: fn(&harness_core::claim::Claim) -> &String| row.claim.map(get).cloned().unwrap_or_default();
     ClaimView {
         id: row.id.to_owned(),
+        anchor: anchor(place),
         text: text(|claim| &claim.text),
         published: text(|claim| &claim.published.text),
         source: text(|claim| &claim.published.source),
