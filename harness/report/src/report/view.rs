@@ -530,7 +530,10 @@ fn figure(shown: ShownFigure) -> FigureView {
 fn table(title: &str, table: &Table) -> TableView {
     let columns = table.columns.iter().take(MOST_COLUMNS).enumerate().map(|(index, name)| {
         let cells = table.rows.iter().filter_map(|row| row.get(index)).filter(|cell| !cell.is_empty());
-        ColumnView { name: name.clone(), numeric: cells.clone().next().is_some() && cells.clone().all(is_number) }
+        ColumnView {
+            name: name.clone(),
+            numeric: cells.clone().next().is_some() && cells.clone().all(|cell| is_number(cell)),
+        }
     });
     let columns: Vec<ColumnView> = columns.collect();
     // Short rows are filled, so that every row has all columns.
@@ -545,7 +548,7 @@ fn table(title: &str, table: &Table) -> TableView {
 }
 
 /// Whether a cell starts as a number does, or stands for one that is not there.
-fn is_number(cell: &String) -> bool {
+fn is_number(cell: &str) -> bool {
     cell.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '−' | '+' | '.' | '—' | '–' | '≥' | '≤'))
 }
 

@@ -11,7 +11,6 @@ use rand::Rng;
 use super::hyper_linear::{HyperLinear, HyperLinearConfig};
 
 /// A hidden layer.
-#[expect(clippy::large_enum_variant, reason = "a network holds three")]
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a network has two of them")]
 enum Layer<B: burn::tensor::backend::Backend = Backend> {
