@@ -110,8 +110,8 @@ fn an_archive_describes_itself_and_gives_the_same_report_elsewhere() {
 fn an_archive_of_someone_else_cannot_write_where_it_likes() {
     let parent = tempfile::tempdir().unwrap();
     let whole = entries(&exported(parent.path()));
-    type Change = dyn Fn(&mut BTreeMap<String, Vec<u8>>);
-    let refused = |change: &Change, says: &str| {
+    type Change<'a> = dyn Fn(&mut BTreeMap<String, Vec<u8>>) + 'a;
+    let refused = |change: &Change<'_>, says: &str| {
         let mut entries = whole.clone();
         change(&mut entries);
         let place = parent.path().join("hostile.zip");
