@@ -25,3 +25,6 @@ two="$(mktemp -d)"
 cargo run -p harness -- --reports "$one" reproduce all --profile smoke --jobs 1
 cargo run -p harness -- --reports "$two" reproduce all --profile smoke --jobs 2
 bash ci/same-metrics.sh "$one" "$two"
+
+# Killed at random, again and again, the smoke profile ends with the same results.
+bash ci/survive-kills.sh 30
