@@ -11,10 +11,15 @@ static FAMILIES: &[&[&dyn PaperReproduction]] = &[
     papers_representation::PAPERS,
     papers_classification::PAPERS,
     papers_robustness::PAPERS,
+    papers_distillation::PAPERS,
     papers_optimization::PAPERS,
+    papers_control::PAPERS,
     papers_theory::PAPERS,
+    papers_unlearning::PAPERS,
     papers_adaptation::PAPERS,
+    papers_science::PAPERS,
     papers_vision::PAPERS,
+    papers_language::PAPERS,
 ];
 
 /// All papers, in the order of their families, then of their slugs.

@@ -1,0 +1,7 @@
+//! Papers of the unlearning family.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+use harness_core::PaperReproduction;
+
+/// All papers of this family, by slug.
+pub static PAPERS: &[&dyn PaperReproduction] = &[];
