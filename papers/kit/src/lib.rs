@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`attack`] | adversarial examples: PGD, FGSM |
 //! | [`augment`] | random views of images: crops, flips, distortions |
-//! | [`backprop`] | a backward pass as tensor operations, for derivatives of gradients |
+//! | [`backprop`] | backward passes of layers and networks as tensor operations, for derivatives of gradients |
 //! | [`bumps`] | synthetic images of Gaussian bumps |
 //! | [`cholesky`] | systems of equations with a positive definite matrix |
 //! | [`classify`] | cross-entropy per example; accuracy over all, per class, over the worst classes |
@@ -26,6 +26,7 @@
 //! | [`scale`] | robust and standard scaling of features |
 //! | [`schedule`] | learning rates over a run |
 //! | [`sgd`] | clipping of gradients by their global norm |
+//! | [`siamese`] | differentiable augmentation, the same for several batches |
 //! | [`similarity`] | rows of unit length, cosine similarities |
 //! | [`softplus`] | softplus without overflow |
 //! | [`topk`] | ranks of targets, top-k error |
@@ -56,6 +57,7 @@ pub mod resnet;
 pub mod scale;
 pub mod schedule;
 pub mod sgd;
+pub mod siamese;
 pub mod similarity;
 pub mod softplus;
 pub mod topk;

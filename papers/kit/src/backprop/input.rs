@@ -1,7 +1,4 @@
-//! The backward pass of a network written out as tensor operations, so that reverse mode can run over it.
-//!
-//! burn has no second derivatives. A method that needs the derivative of a gradient writes the gradient down, layer by
-//! layer, and differentiates that: exact, where a finite difference in single precision loses half of the digits.
+//! Gradients of a perceptron with respect to its inputs.
 
 use burn::tensor::activation::softmax;
 use harness_core::backend::{IntTensor, Tensor};
