@@ -13,8 +13,8 @@ pub const UNKNOWN: &str = "<unk>";
 /// ```
 /// use papers_kit::gpt::WordTokenizer;
 /// let words = WordTokenizer::of(["Who is A. Ora?", "Who is she?"], 2, &["<end>"])?;
-/// assert_eq!(words.encode("Who is Ora?"), [3, 4, 1, 2]);
-/// assert_eq!((words.id("<end>"), words.decode(&[3, 4, 1, 0])?.as_str()), (Some(0), "who is <unk> <end>"));
+/// assert_eq!(words.encode("Who is Ora?"), [4, 3, 1, 2]);
+/// assert_eq!((words.id("<end>"), words.decode(&[4, 3, 1, 0])?.as_str()), (Some(0), "who is <unk> <end>"));
 /// # Ok::<(), harness_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
