@@ -35,7 +35,7 @@ impl Sgd {
     /// ```
     /// use harness_core::backend::{DeviceChoice, Tensor};
     /// use harness_core::op::read_f32;
-    /// use crate::backprop::SgdConfig;
+    /// use papers_kit::backprop::SgdConfig;
     /// let device = DeviceChoice::Cpu.open()?;
     /// let mut sgd = SgdConfig { lr: 0.5, momentum: 0.5, weight_decay: 0.0 }.init();
     /// let gradient = || vec![Tensor::<2>::ones([1, 1], &device)];
