@@ -2,7 +2,7 @@
 
 use burn::tensor::activation::{relu, softmax};
 use harness_core::prelude::*;
-use papers_kit::backprop::{Network, Role, cross_entropy};
+use papers_kit::backprop::{Network, Role, cross_entropy, label_mask};
 
 /// Groups of images with a mean loss each, equally many in each group.
 #[derive(Debug, Clone)]
@@ -120,7 +120,7 @@ pub fn perceptron_gradients(parameters: &[Tensor<2>], groups: Groups) -> Result<
     let a = rows.matmul(w1.clone().transpose()) + b1.clone().transpose(); // [groups·n, hidden]
     let h = relu(a.clone());
     let p = softmax(h.clone().matmul(w2.clone().transpose()) + b2.clone().transpose(), 1);
-    let is_label = labels.reshape([count * n]).one_hot::<2>(classes).equal_elem(1);
+    let is_label = label_mask(labels.reshape([count * n]), classes).transpose();
     let error = (p.clone() - p.zeros_like().mask_fill(is_label, 1.0)) / n as f64;
     let below = error.clone().matmul(w2.clone()).mask_fill(a.lower_equal_elem(0.0), 0.0);
     let grouped = |x: Tensor<2>, width: usize| x.reshape([count, n, width]);

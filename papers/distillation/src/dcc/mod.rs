@@ -106,3 +106,6 @@ impl PaperReproduction for Dcc {
         include_str!("vectors.json")
     }
 }
+
+#[cfg(test)]
+mod tests;

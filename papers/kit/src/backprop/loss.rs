@@ -1,7 +1,7 @@
 //! Losses with their gradients.
 
 use burn::tensor::activation::log_softmax;
-use harness_core::backend::{IntTensor, Tensor};
+use harness_core::backend::{BoolTensor, IntTensor, Tensor};
 
 /// A loss, and its gradient with respect to the predictions, a differentiable function of them.
 #[derive(Debug, Clone)]
@@ -28,11 +28,17 @@ pub struct LossAndGradient {
 pub fn cross_entropy(logits: Tensor<2>, labels: IntTensor<1>) -> LossAndGradient {
     let [classes, n] = logits.dims();
     let log_probabilities = log_softmax(logits, 0);
-    let is_label = labels.one_hot::<2>(classes).equal_elem(1).transpose(); // [classes, n]
     // A mask keeps the kind of tensor, where a conversion of integers forgets that the device records gradients.
-    let target = log_probabilities.zeros_like().mask_fill(is_label, 1.0);
+    let target = log_probabilities.zeros_like().mask_fill(label_mask(labels, classes), 1.0);
     let loss = -(log_probabilities.clone() * target.clone()).sum() / n as f64;
     LossAndGradient { loss, gradient: (log_probabilities.exp() - target) / n as f64 }
+}
+
+/// Where the class of a row is the label of a column, `[classes, n]`, for labels `[n]`.
+pub fn label_mask(labels: IntTensor<1>, classes: usize) -> BoolTensor<2> {
+    let [n] = labels.dims();
+    let rows = IntTensor::<1>::arange(0..classes as i64, &labels.device()).unsqueeze_dim::<2>(1).expand([classes, n]);
+    rows.equal(labels.unsqueeze_dim::<2>(0).expand([classes, n]))
 }
 
 /// The mean over all elements of (prediction − target)²; the gradient is 2(prediction − target) over their number.

@@ -37,7 +37,7 @@ pub use convolution::Convolution;
 pub use input::{InputGradient, input_gradient};
 pub use layer::{Layer, LayerConfig, ParameterSize, Role, Tape};
 pub use linear::FullyConnected;
-pub use loss::{LossAndGradient, cross_entropy, mean_squared_error};
+pub use loss::{LossAndGradient, cross_entropy, label_mask, mean_squared_error};
 pub use network::{Gradients, Network, Pass};
 pub use norm::{Norm, Over};
 pub use pooling::AveragePool;

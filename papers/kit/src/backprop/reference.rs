@@ -406,6 +406,14 @@ fn it_works_without_gradients_recorded() {
     assert_eq!(gradients(&inner, x.clone().inner()), gradients(&parameters, x));
 }
 
+/// A single class, whose probability is always 1: no loss and no gradient.
+#[test]
+fn one_class_has_nothing_to_learn() {
+    let device = device();
+    let found = cross_entropy(Tensor::from_data([[3.0, -2.0]], &device), IntTensor::from_data([0, 0], &device));
+    assert_eq!((read_f32(found.loss), read_f32(found.gradient)), (vec![0.0], vec![0.0; 2]));
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let device = device();
