@@ -72,13 +72,12 @@ pub fn layer_distance<const D: usize>(syn: Tensor<D>, real: Tensor<D>) -> Result
 /// 1 − ⟨G, R⟩ / (‖G‖·‖R‖ + ε) of each row, `[rows, 1]`.
 fn row_distances(syn: Tensor<2>, real: Tensor<2>) -> Tensor<2> {
     let (syn, syn_scale, blank) = scaled(syn);
-    let (real, real_scale, _) = scaled(real);
+    let (real, real_scale, real_blank) = scaled(real);
     // A product that overflows leaves ε out; one that underflows leaves ε alone, and the cosine 0.
     let epsilon = (syn_scale * real_scale).recip() * EPSILON;
-    let norm = |rows: Tensor<2>| rows.square().sum_dim(1);
-    // The root of 0 has no slope.
-    let syn_norm = norm(syn.clone()).mask_fill(blank.clone(), 1.0).sqrt();
-    let denominator = syn_norm * norm(real.clone()).sqrt() + epsilon;
+    // The root of 0 has no slope; with norms of at least 1 no quotient is 0/0.
+    let norm = |rows: Tensor<2>, blank: BoolTensor<2>| rows.square().sum_dim(1).mask_fill(blank, 1.0).sqrt();
+    let denominator = norm(syn.clone(), blank.clone()) * norm(real.clone(), real_blank) + epsilon;
     let cosine = (syn * real).sum_dim(1) / denominator;
     -(cosine.mask_fill(blank, 0.0) - 1.0)
 }
