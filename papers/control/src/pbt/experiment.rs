@@ -236,10 +236,12 @@ impl Outcome {
             lab.record("validation_score", last.performance.0);
         }
         let space = training.space();
-        for (at, one) in path.iter().enumerate() {
-            lab.series("winner_path", (at + 1) as f64, one.member as f64);
+        lab.record("turns_of_winner", path.len() as f64);
+        for one in &path {
+            let turn = one.turn as f64;
+            lab.series("winner_path", turn, one.member as f64);
             for ((name, _), value) in space.hypers.iter().zip(&one.hyper) {
-                lab.series(&format!("winner_{name}"), (at + 1) as f64, *value);
+                lab.series(&format!("winner_{name}"), turn, *value);
             }
         }
         for one in &self.lineage.0 {

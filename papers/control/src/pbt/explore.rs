@@ -6,7 +6,7 @@ use harness_core::{Error, Result};
 ///
 /// **Definition.** h_j ← clip(h_j · (up_j ? up_factor : down_factor), lower_j, upper_j).
 ///
-/// **Paper.** Section 4.1.1, "perturb": factors 1.2 and 0.8 with probability ½ each.
+/// **Paper.** Section 4, "perturb": factors 1.2 and 0.8 with probability ½ each.
 ///
 /// **Arguments.** `hyper` \[H\]; `up` \[H\]; factors above 0; `lower` and `upper` \[H\], none where absent.
 ///
@@ -41,7 +41,7 @@ pub fn explore_perturb(
 ///
 /// **Definition.** h_j ← resample_j ? fresh_j : h_j.
 ///
-/// **Paper.** Section 4.1.1, "resample": from the prior, with some probability.
+/// **Paper.** Section 4, "resample": from the prior, with some probability.
 ///
 /// **Arguments.** `hyper`, `fresh`, `resample` \[H\].
 ///

@@ -1,10 +1,13 @@
 //! The figures of the report.
 
+use std::collections::BTreeMap;
+
 use harness_core::figure::{
     Axis, Bar, BarPlot, BarSeries, Heatmap, Line, LinePlot, Panel, Plot, Reference, ScatterPlot,
 };
 use harness_core::prelude::*;
 use harness_core::record::Record;
+use harness_core::results::differences;
 
 /// All figures that the finished trials allow.
 pub fn figures(paper: &Paper, results: &Results) -> Vec<Figure> {
@@ -166,34 +169,58 @@ fn scores(paper: &Paper, results: &Results) -> Option<Figure> {
     })
 }
 
-fn ablations(paper: &Paper, results: &Results) -> Option<Figure> {
-    let of = |arms: &[&str]| -> Vec<(String, Vec<&Record>)> {
-        arms.iter().map(|arm| (label(paper, arm), records(results, arm, "classifier"))).collect()
+/// Test accuracies of arms less those of `base`, same seed, in points.
+fn difference_panel(paper: &Paper, results: &Results, title: &str, base: &str, arms: &[&str]) -> Option<Panel> {
+    let scores = |arm: &str| -> BTreeMap<u64, f64> {
+        let records = records(results, arm, "classifier");
+        let score =
+            |record: &&Record| Some((record.seed, record.metric("test_score").filter(|score| score.is_finite())?));
+        records.iter().filter_map(score).collect()
     };
-    let truncation = results.arm("pbt_truncation").at("task", "classifier");
-    let mut sizes = truncation.levels("population");
-    sizes.sort_by(|a, b| a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(std::cmp::Ordering::Equal));
-    let by_size: Vec<(String, Vec<&Record>)> = sizes
-        .into_iter()
-        .map(|size| (format!("N = {size}"), truncation.clone().at("population", size).records().to_vec()))
+    let from = scores(base);
+    let bars: Vec<(String, Option<Bar>)> = arms
+        .iter()
+        .map(|arm| {
+            (label(paper, arm), Bar::over_seeds(differences(&scores(arm), &from).into_iter().map(|d| 100.0 * d)))
+        })
+        .filter(|(_, bar)| bar.is_some())
         .collect();
+    if bars.is_empty() {
+        return None;
+    }
+    let (categories, bars) = bars.into_iter().unzip();
+    let plot = BarPlot {
+        x: "arm".into(),
+        y: Axis::linear(&format!("test accuracy − {} (points)", label(paper, base))),
+        categories,
+        series: vec![BarSeries { label: "difference, same seed".into(), bars }],
+        references: Vec::new(),
+    };
+    Some(Panel::new(title, Plot::Bars(plot)))
+}
+
+fn ablations(paper: &Paper, results: &Results) -> Option<Figure> {
+    const PARTS: [&str; 5] = ["explore_only", "exploit_only", "hypers_only", "weights_only", "pbt_truncation"];
+    let sizes = results.arm("pbt_truncation").at("task", "classifier");
+    let lines = [("test_score", "test"), ("validation_score", "what it was chosen by")]
+        .into_iter()
+        .map(|(metric, label)| sizes.line_over("population", metric, label).with_markers())
+        .collect();
+    let plot = lines_plot(Axis::log("members"), Axis::linear("accuracy of the chosen member"), lines, Vec::new());
     let panels: Vec<Panel> = [
-        (
-            "what is copied and changed",
-            of(&["random", "explore_only", "exploit_only", "hypers_only", "weights_only", "pbt_truncation"]),
-        ),
-        ("size of the population", by_size),
-        ("trained again", of(&["initial_values", "final_values", "schedule"])),
+        difference_panel(paper, results, "what is copied and changed", "random", &PARTS),
+        plot.map(|plot| Panel::new("size of the population", plot)),
+        difference_panel(paper, results, "trained again", "initial_values", &["final_values", "schedule"]),
     ]
     .into_iter()
-    .filter_map(|(title, arms)| bar_panel(title, "accuracy", &arms))
+    .flatten()
     .collect();
     (!panels.is_empty()).then(|| {
         Figure::of_panels(
             "ablations",
             "Parts of the method, size of the population, and the schedule without the population",
             format!(
-                "Image classifiers. Networks that were trained again are not selected: their mean is shown. {BANDS}"
+                "Image classifiers. Networks that were trained again are not selected: their mean is compared. {BANDS}"
             ),
             panels,
         )
@@ -253,7 +280,7 @@ fn members(record: &Record) -> Vec<usize> {
 }
 
 fn phylogeny(results: &Results) -> Option<Figure> {
-    let mut panels = Vec::new();
+    let (mut panels, mut ancestries) = (Vec::new(), Vec::new());
     for task in &TASKS {
         let Some(record) = records(results, "pbt_truncation", task.level).first().copied() else { continue };
         let members = members(record);
@@ -277,17 +304,18 @@ fn phylogeny(results: &Results) -> Option<Figure> {
         ));
         let path = curve(record, "winner_path").into_iter().map(|(turn, member)| (turn, member + 1.0));
         let line = Line::exact("trained the winner's weights", path).with_markers();
-        let axes = (Axis::linear("turn along the ancestry"), Axis::linear("member"));
+        let axes = (Axis::linear("turn"), Axis::linear("member"));
         if let Some(plot) = lines_plot(axes.0, axes.1, vec![line], Vec::new()) {
-            panels.push(Panel::new(format!("ancestry of the winner, {}", task.title), plot));
+            ancestries.push(Panel::new(format!("ancestry of the winner, {}", task.title), plot));
         }
     }
+    panels.extend(ancestries);
     (!panels.is_empty()).then(|| {
         Figure::of_panels(
             "phylogeny",
             "Who copied whom",
             "Truncation selection, one seed. Colours: the member whose initial weights those of a member descend from at \
-             each turn. A line that changes its row: the winner's weights were copied there.",
+             each turn. A line that changes its row: the winner's weights were copied there, and a turn was lost where it leaves one out.",
             panels,
         )
     })

@@ -7,7 +7,7 @@ use harness_core::{Error, Result};
 /// **Definition.** exp(mean_n KL(p_n ‖ p̄)) with p̄ = mean_n p_n and 0·log 0 = 0: 1 where all samples are alike to the
 /// classifier, the number of classes where every sample is of one class for certain and all classes are equally frequent.
 ///
-/// **Paper.** Section 4.3, where the classifier is a network for CIFAR-10; the mode score of the mixture of Gaussians is
+/// **Paper.** Section 4, where the classifier is a network for CIFAR-10; the mode score of the mixture of Gaussians is
 /// this score by the true posterior.
 ///
 /// **Arguments.** `probabilities` \[N · K\] row-major, each of the N rows at least 0 and of sum 1 within 1e-4; `classes` K.

@@ -8,7 +8,7 @@ use harness_core::{Error, Result};
 /// **Definition.** With k = max(1, ⌊f·N + 1e-9⌋) and the order of descending performance (ties: the earlier index is the
 /// better), each of the last k copies `order[draw mod k]`; all others stay.
 ///
-/// **Paper.** Section 4.1.1, "truncation selection", where f is 20 %.
+/// **Paper.** Section 4, "truncation selection", where f is 20 %.
 ///
 /// **Arguments.** `performance` \[N\], N ≥ 2, larger is better; `draw` \[N\], uniform whole numbers; `fraction` in (0, 0.5].
 /// Returns the source of each member, its own index where it stays.
@@ -46,7 +46,7 @@ pub fn truncation_selection(performance: &[f64], draw: &[u64], fraction: f64) ->
 ///
 /// **Definition.** source_i = o_i if p_{o_i} > p_i, else i.
 ///
-/// **Paper.** Section 4.1.1, "binary tournament".
+/// **Paper.** Section 4, "binary tournament".
 ///
 /// **Arguments.** `performance` \[N\], `opponent` \[N\] in 0..N.
 ///
@@ -85,7 +85,7 @@ pub struct Comparison {
 /// two-sided by Student's t. Where neither side varies t is 0, and p is 1 if the means are equal, else 0. Copy if and only
 /// if m_o > m and p < α.
 ///
-/// **Paper.** Section 4.1.1, "t-test selection", on the last ten episodic rewards with α = 0.05.
+/// **Paper.** Section 4, "t-test selection", on the last ten episodic rewards with α = 0.05.
 ///
 /// **Arguments.** At least two measurements of each; `alpha` in (0, 1).
 ///
@@ -110,6 +110,10 @@ pub fn t_test(own: &[f64], opponent: &[f64], alpha: f64) -> Result<Comparison> {
 }
 
 /// [`t_test`] of every member against its opponent: the sources and the comparisons.
+///
+/// **Definition.** source_i = o_i where the test of i against o_i says copy, else i.
+///
+/// **Paper.** Section 4, "t-test selection".
 ///
 /// **Arguments.** `history` \[N\]\[M\], M ≥ 2; `opponent` \[N\] in 0..N.
 ///
