@@ -75,6 +75,9 @@ pub struct GptConfig {
     /// Standard deviation of the initial weights; the layers that write into the residual stream have 1/√(2·layers)
     /// of it, as in GPT-2.
     pub init_std: f64,
+    /// Standard deviation of the initial token embeddings, where it is another one.
+    #[serde(default)]
+    pub token_std: Option<f64>,
 }
 
 impl GptConfig {
@@ -91,6 +94,7 @@ impl GptConfig {
             bias: true,
             tied: true,
             init_std: 0.02,
+            token_std: None,
         }
     }
 
@@ -103,7 +107,7 @@ impl GptConfig {
     ///
     /// # Errors
     /// [`Error::Input`] where a size is 0, the width is not a multiple of the heads, a head's width is odd with rotary
-    /// positions, or `init_std` is negative or not finite.
+    /// positions, or a standard deviation is negative or not finite.
     pub fn check(&self) -> Result<()> {
         let GptConfig { layers, width, heads, mlp, init_std, .. } = *self;
         for (name, size) in [("layers", layers), ("width", width), ("heads", heads), ("mlp", mlp)] {
@@ -120,8 +124,10 @@ impl GptConfig {
                 self.head_width()
             )));
         }
-        if !init_std.is_finite() || init_std < 0.0 {
-            return Err(Error::Input(format!("`init_std` must be finite and not negative, got {init_std}")));
+        for (name, std) in [("init_std", init_std), ("token_std", self.token_std.unwrap_or(init_std))] {
+            if !std.is_finite() || std < 0.0 {
+                return Err(Error::Input(format!("`{name}` must be finite and not negative, got {std}")));
+            }
         }
         Ok(())
     }
@@ -153,6 +159,7 @@ mod tests {
             GptConfig { heads: 5, ..config },
             GptConfig { mlp: 0, ..config },
             GptConfig { init_std: f64::NAN, ..config },
+            GptConfig { token_std: Some(-1.0), ..config },
             GptConfig { positions: Positions::Rotary, ..config },
         ] {
             assert!(bad.check().is_err(), "{bad:?}");

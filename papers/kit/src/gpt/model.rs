@@ -67,13 +67,18 @@ impl Gpt {
         device: &Device,
     ) -> Self {
         let GptConfig { layers, width, norm, bias, init_std, .. } = *config;
+        let tokens = normal([vocabulary, width], config.token_std.unwrap_or(init_std), rng, device);
+        let blocks = (0..layers).map(|_| Block::new(config, rng, device)).collect();
+        let head = (!config.tied).then(|| linear(width, vocabulary, false, Init::Normal(init_std), rng, device));
+        // Drawn last, so that models with other positions start with the same weights.
+        let positions =
+            (config.positions == Positions::Learned).then(|| normal([context, width], init_std, rng, device));
         Gpt {
-            tokens: Param::from_tensor(normal([vocabulary, width], init_std, rng, device)),
-            positions: (config.positions == Positions::Learned)
-                .then(|| Param::from_tensor(normal([context, width], init_std, rng, device))),
-            blocks: (0..layers).map(|_| Block::new(config, rng, device)).collect(),
+            tokens: Param::from_tensor(tokens),
+            positions: positions.map(Param::from_tensor),
+            blocks,
             norm: Norm::new(norm, width, bias, device),
-            head: (!config.tied).then(|| linear(width, vocabulary, false, Init::Normal(init_std), rng, device)),
+            head,
             context,
             rotary: (config.positions == Positions::Rotary).then(|| config.head_width()),
         }
