@@ -22,8 +22,10 @@ use super::warmup::Warmup;
 pub struct Condensation<'a> {
     /// The network whose gradients are matched.
     pub model: &'a Model,
-    /// Real images with classes 0..`model.classes`, each of which has at least one.
+    /// Real images.
     pub real: &'a Uploaded,
+    /// The classes that are condensed, each with a real image: all outputs of the network or some of them.
+    pub classes: &'a [usize],
     /// Size of an image.
     pub size: ImageSize,
     /// Lengths of the loops.
@@ -74,16 +76,16 @@ impl Condensation<'_> {
     pub fn network(&self, state: State, lab: &Lab) -> Result<(State, f64)> {
         let mut rng = lab.rng(&format!("{} {}", self.stream, state.outer));
         let device = lab.device();
-        let (classes, values) = (self.model.classes, self.size.values());
+        let (classes, values) = (self.classes.len(), self.size.values());
         let ipc = state.images.len() / (classes * values);
         let upload = |data: Vec<f32>| -> Tensor<2> {
             Tensor::<2>::from_data(TensorData::new(data, [classes * ipc, values]), device).inner()
         };
         let mut velocity = (!state.velocity.is_empty()).then(|| upload(state.velocity));
         let mut images = upload(state.images);
-        let labels: Vec<usize> = (0..classes * ipc).map(|at| at / ipc).collect();
+        let labels: Vec<usize> = self.classes.iter().flat_map(|class| vec![*class; ipc]).collect();
         let mut parameters = self.model.initial(&mut rng, device);
-        let by_class = self.real.by_class(classes);
+        let by_class = self.real.by_class(self.classes);
         let mut last = f64::NAN;
         for inner in 0..self.schedule.inner {
             let matching = self.matching(state.outer, inner);
@@ -122,7 +124,7 @@ impl Condensation<'_> {
     /// One change per class, where images are augmented.
     fn changes(&self, rng: &mut impl Rng) -> Result<Option<Vec<Vec<Change>>>> {
         let Some(kinds) = self.augmentation else { return Ok(None) };
-        (0..self.model.classes).map(|_| shared_change(kinds, self.size, rng)).collect::<Result<_>>().map(Some)
+        self.classes.iter().map(|_| shared_change(kinds, self.size, rng)).collect::<Result<_>>().map(Some)
     }
 
     /// Random real images, equally many of each class, `[classes, batch, values]`.
@@ -138,10 +140,10 @@ impl Condensation<'_> {
 
     /// Images class by class as groups, `[classes·n, values]` to `[classes, n, values]`.
     fn groups(&self, images: Tensor<2>) -> Groups {
-        let classes = self.model.classes;
+        let classes = self.classes.len();
         let [count, values] = images.dims();
         let each = count / classes;
-        let labels: Vec<i64> = (0..count).map(|at| (at / each) as i64).collect();
+        let labels = self.classes.iter().flat_map(|class| vec![*class as i64; each]).collect::<Vec<_>>();
         let labels = IntTensor::from_data(TensorData::new(labels, [classes, each]), &images.device());
         Groups { images: images.reshape([classes, each, values]), labels }
     }
@@ -204,10 +206,10 @@ impl Condensation<'_> {
     pub fn second_order_gap(&self, state: &State, matching: Matching, lab: &Lab) -> Result<f64> {
         let mut rng = lab.rng("second order");
         let device = lab.device();
-        let (classes, values) = (self.model.classes, self.size.values());
+        let values = self.size.values();
         let count = state.images.len() / values;
         let parameters = self.model.initial(&mut rng, device);
-        let groups = self.real_groups(&self.real.by_class(classes), &mut rng);
+        let groups = self.real_groups(&self.real.by_class(self.classes), &mut rng);
         let gradient = |by_layers: bool| -> Result<Vec<f32>> {
             let gradients = |parameters: &[Tensor<2>], groups: Groups| {
                 if by_layers {

@@ -10,7 +10,7 @@ use super::dataset::{Dataset, Uploaded, only};
 use super::evaluate::test_accuracy;
 use super::model::Model;
 use super::selection;
-use super::settings::{Arm, Cell, ContinualSettings, Method, Settings};
+use super::settings::{Arm, Cell, ContinualSettings, Method, OutputsOf, Settings};
 
 /// Between two networks of condensation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,6 +30,8 @@ pub fn run(arm: &Arm, cell: &Cell, settings: &Settings, data: &Dataset, lab: &mu
     let continual = settings.continual;
     let all: Vec<usize> = (0..data.train.classes).collect();
     let tasks: Vec<&[usize]> = all.chunks(continual.classes_per_task).collect();
+    let learner = Model::new(cell.network, settings.networks, data.train.size, data.train.classes)?;
+    let train = Uploaded::new(&data.train, lab.device());
     let mut kept = lab.restore::<Kept>().unwrap_or(Kept { sets: Vec::new(), current: None });
     while let Some(classes) = tasks.get(kept.sets.len()) {
         let task = kept.sets.len();
@@ -41,10 +43,16 @@ pub fn run(arm: &Arm, cell: &Cell, settings: &Settings, data: &Dataset, lab: &mu
         let start: Vec<f32> = picked.iter().flat_map(|at| images.image(*at)).copied().collect();
         let set = match arm.method {
             Method::Condense { signals, augmentation } => {
-                let model = Model::new(cell.network, settings.networks, images.size, classes.len())?;
+                let (outputs, real, labels) = match cell.outputs {
+                    // Outputs of other classes have gradients too.
+                    Some(OutputsOf::All) => (data.train.classes, train.clone(), classes.to_vec()),
+                    _ => (classes.len(), Uploaded::new(&images, lab.device()), (0..classes.len()).collect()),
+                };
+                let model = Model::new(cell.network, settings.networks, images.size, outputs)?;
                 let condensation = Condensation {
                     model: &model,
-                    real: &Uploaded::new(&images, lab.device()),
+                    real: &real,
+                    classes: &labels,
                     size: images.size,
                     schedule: continual.schedule,
                     signals,
@@ -65,7 +73,7 @@ pub fn run(arm: &Arm, cell: &Cell, settings: &Settings, data: &Dataset, lab: &mu
         };
         kept.sets.push(set);
     }
-    replay(&kept.sets, &tasks, cell, settings, data, lab)
+    replay(&kept.sets, &tasks, &learner, settings, data, lab)
 }
 
 /// Images of each class: those that are kept, row-major.
@@ -100,7 +108,7 @@ impl Memory<'_> {
 fn replay(
     sets: &[Vec<f32>],
     tasks: &[&[usize]],
-    cell: &Cell,
+    model: &Model,
     settings: &Settings,
     data: &Dataset,
     lab: &mut Lab,
@@ -118,7 +126,6 @@ fn replay(
     let by_class = (0..data.train.classes)
         .map(|class| (0..data.train.len()).filter(|at| data.train.labels[*at] == class).collect());
     let memory = Memory { kept, train: &data.train, by_class: by_class.collect() };
-    let model = Model::new(cell.network, settings.networks, data.train.size, data.train.classes)?;
     let mut accuracies = vec![0.0; tasks.len()];
     for network in 0..continual.networks {
         let mut rng = lab.rng(&format!("tasks {network}"));
@@ -134,7 +141,7 @@ fn replay(
             let known: Vec<usize> = (0..data.test.len()).filter(|at| data.test.labels[*at] < seen).collect();
             if !known.is_empty() {
                 let test = Uploaded::new(&data.test, lab.device()).select(&known);
-                accuracies[task] += 100.0 * test_accuracy(&model, &parameters, &test)? / continual.networks as f64;
+                accuracies[task] += 100.0 * test_accuracy(model, &parameters, &test)? / continual.networks as f64;
             }
         }
         lab.progress((network + 1) as u64, continual.networks as u64)?;

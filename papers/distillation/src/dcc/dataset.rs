@@ -226,9 +226,9 @@ impl Uploaded {
         self.images.clone().transpose()
     }
 
-    /// The indices of each of 0..`classes`.
-    pub fn by_class(&self, classes: usize) -> Vec<Vec<usize>> {
-        (0..classes).map(|class| (0..self.len()).filter(|at| self.labels[*at] == class).collect()).collect()
+    /// The indices of the images of each class.
+    pub fn by_class(&self, classes: &[usize]) -> Vec<Vec<usize>> {
+        classes.iter().map(|class| (0..self.len()).filter(|at| self.labels[*at] == *class).collect()).collect()
     }
 }
 

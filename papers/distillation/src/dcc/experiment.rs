@@ -68,9 +68,11 @@ fn condensed(
 ) -> Result<Uploaded> {
     let Method::Condense { signals, augmentation } = arm.method else { return Ok(start) };
     let schedule = settings.condensation.schedule(cell.ipc)?;
+    let classes: Vec<usize> = (0..model.classes).collect();
     let condensation = Condensation {
         model,
         real: train,
+        classes: &classes,
         size: data.train.size,
         schedule,
         signals,

@@ -50,8 +50,9 @@ fn images(paper: &Paper, results: &Results) -> Option<Figure> {
                     Some((arm.label.clone(), first))
                 })
                 .collect();
-            let columns =
-                shown.first()?.1.images.keys().map(|name| name.trim_start_matches("class_").to_owned()).collect();
+            // class_007 is shown as 7.
+            let number = |name: &String| name.trim_start_matches("class_").parse::<usize>().unwrap_or(0).to_string();
+            let columns = shown.first()?.1.images.keys().map(number).collect();
             let rows =
                 shown.into_iter().map(|(arm, record)| (arm, record.images.values().cloned().collect())).collect();
             Some(Panel::new(title, Plot::Images(ImageGrid { columns, rows })))
@@ -100,19 +101,16 @@ fn amplitudes(paper: &Paper, results: &Results) -> Option<Figure> {
             Some(Line::over_seeds(&arm.label, &runs).with_markers().coloured_as(&arm.name))
         })
         .collect();
-    lines_figure(
-        "background",
-        "Accuracy against the size of what all classes have in common",
-        format!("Smallest number of images per class. {BANDS}"),
-        (Axis::linear("amplitude of the backgrounds (pixel range 1)"), Axis::linear("test accuracy (%)")),
-        lines,
-    )
-}
-
-fn lines_figure(id: &str, title: &str, caption: String, (x, y): (Axis, Axis), lines: Vec<Line>) -> Option<Figure> {
     let lines: Vec<Line> = lines.into_iter().filter(|line| !line.points.is_empty()).collect();
-    (!lines.is_empty())
-        .then(|| Figure::new(id, title, caption, Plot::Lines(LinePlot { x, y, lines, references: Vec::new() })))
+    let (x, y) = (Axis::linear("amplitude of the backgrounds (pixel range 1)"), Axis::linear("test accuracy (%)"));
+    (!lines.is_empty()).then(|| {
+        Figure::new(
+            "background",
+            "Accuracy against the size of what all classes have in common",
+            format!("Smallest number of images per class. {BANDS}"),
+            Plot::Lines(LinePlot { x, y, lines, references: Vec::new() }),
+        )
+    })
 }
 
 /// A curve of each arm in each task, for the smallest sets.
@@ -170,21 +168,33 @@ fn losses(paper: &Paper, results: &Results) -> Option<Figure> {
 }
 
 fn continual(paper: &Paper, results: &Results) -> Option<Figure> {
-    let lines = paper
-        .arms
-        .iter()
-        .map(|arm| {
-            let line = of_task(results, &arm.name, Task::Continual).line("continual_accuracy", &arm.label);
-            line.with_markers().coloured_as(&arm.name)
+    let setups =
+        [("task", "Condensed with outputs of the task's classes"), ("all", "Condensed with outputs of all classes")];
+    let panels: Vec<Panel> = setups
+        .into_iter()
+        .filter_map(|(outputs, title)| {
+            let lines: Vec<Line> = paper
+                .arms
+                .iter()
+                .map(|arm| {
+                    let trials = of_task(results, &arm.name, Task::Continual).at("outputs", outputs);
+                    trials.line("continual_accuracy", &arm.label).with_markers().coloured_as(&arm.name)
+                })
+                .filter(|line| !line.points.is_empty())
+                .collect();
+            let (x, y) = (Axis::linear("classes seen"), Axis::linear("test accuracy (%)"));
+            let plot = LinePlot { x, y, lines, references: Vec::new() };
+            (!plot.lines.is_empty()).then(|| Panel::new(title, Plot::Lines(plot)))
         })
         .collect();
-    lines_figure(
-        "continual-learning",
-        "Accuracy over the classes seen so far, as tasks of new classes arrive",
-        format!("Earlier classes are replayed from the images kept of them. {BANDS}"),
-        (Axis::linear("classes seen"), Axis::linear("test accuracy (%)")),
-        lines,
-    )
+    (!panels.is_empty()).then(|| {
+        Figure::of_panels(
+            "continual-learning",
+            "Accuracy over the classes seen so far, as tasks of new classes arrive",
+            format!("Earlier classes are replayed from the images kept of them. {BANDS}"),
+            panels,
+        )
+    })
 }
 
 fn table(paper: &Paper, results: &Results) -> Option<Figure> {

@@ -75,18 +75,19 @@ fn row_distances(syn: Tensor<2>, real: Tensor<2>) -> Tensor<2> {
     let (real, real_scale, real_blank) = scaled(real);
     // A product that overflows leaves ε out; one that underflows leaves ε alone, and the cosine 0.
     let epsilon = (syn_scale * real_scale).recip() * EPSILON;
-    // The root of 0 has no slope; with norms of at least 1 no quotient is 0/0.
+    // The root of 0 has no slope, and 0/0 no value.
     let norm = |rows: Tensor<2>, blank: BoolTensor<2>| rows.square().sum_dim(1).mask_fill(blank, 1.0).sqrt();
     let denominator = norm(syn.clone(), blank.clone()) * norm(real.clone(), real_blank) + epsilon;
     let cosine = (syn * real).sum_dim(1) / denominator;
     -(cosine.mask_fill(blank, 0.0) - 1.0)
 }
 
-/// Rows with the largest element 1, these elements, and which rows are 0.
+/// Rows with the largest element 1 (less below 1e-30), what they were divided by, and which rows are 0.
 fn scaled(rows: Tensor<2>) -> (Tensor<2>, Tensor<2>, BoolTensor<2>) {
     let largest = rows.clone().detach().abs().max_dim(1);
     let blank = largest.clone().equal_elem(0.0);
-    let scale = largest.mask_fill(blank.clone(), 1.0);
+    // The reciprocal of anything smaller is infinite in the reverse pass.
+    let scale = largest.mask_fill(blank.clone(), 1.0).clamp_min(1e-30);
     (rows / scale.clone(), scale, blank)
 }
 
@@ -95,8 +96,8 @@ fn scaled(rows: Tensor<2>) -> (Tensor<2>, Tensor<2>, BoolTensor<2>) {
 /// **Definition.** With class gradients G_c, R_c and the distance D of [`layer_distance`]: Σ_c D(G_c, R_c) class by class
 /// (DC), D(mean_c G_c, mean_c R_c) with contrastive signals (DCC).
 ///
-/// **Paper.** The objectives of DC and DCC in the method section. Shifting all class gradients apart from their mean changes nothing in DCC, and
-/// what all images have in common has no weight of its own in it.
+/// **Paper.** The objectives of DC and DCC in the method section. In DCC whatever cancels in the mean over
+/// classes has no weight.
 ///
 /// **Arguments.** `[classes, out, rest]` on both sides. With contrastive signals either side may also be a single gradient
 /// of the mean loss over all classes, `[1, out, rest]`, which is the same for equally many images per class.
@@ -178,8 +179,18 @@ mod tests {
     #[test]
     fn any_finite_size_agrees_with_double_precision() {
         let (g, r) = ([1.0, -2.0, 0.5], [0.3, -1.0, -2.0]);
-        for (a, b) in [(1.0, 1.0), (1e-3, 1e-3), (1e-5, 1.0), (1e-9, 1e-2), (1e25, 1e20), (1e30, 1e-30), (1e-20, 1e-20)]
-        {
+        for (a, b) in [
+            (1.0, 1.0),
+            (1e-3, 1e-3),
+            (1e-5, 1.0),
+            (1e-9, 1e-2),
+            (1e25, 1e20),
+            (1e30, 1e-30),
+            (1e-20, 1e-20),
+            (1e-40, 1.0),
+            (1.0, 1e-40),
+            (1e-40, 1e-40),
+        ] {
             let syn: [f32; 3] = g.map(|x| (x * a) as f32);
             let real: [f32; 3] = r.map(|x| (x * b) as f32);
             let (distance, slope) = value_and_slope(&[syn], &[real]);

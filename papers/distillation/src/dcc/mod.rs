@@ -29,7 +29,8 @@
 //!   same real batches and the same random images at the start, which are the arm `random`.
 //! - **Kernel**: of the logits' Jacobian with respect to weights and biases of the last layer, traced over classes, on the
 //!   first 64 test images, at the first steps of training on the set.
-//! - **Continual learning**: each task's classes are condensed by themselves. A step sees equally many images of each class
+//! - **Continual learning**: each task's classes are condensed by themselves, with networks that have outputs of these classes
+//!   only, or of all classes; both set-ups are judged. A step sees equally many images of each class
 //!   seen so far: real ones of the present task, kept ones of the earlier tasks.
 //! - **Herding** picks images whose running mean is nearest to the mean of the class, in pixels.
 //! - **Augmentation** (full profile): one change per class and step for real and synthetic images alike; in evaluation one

@@ -231,6 +231,18 @@ pub struct Cell {
     pub amplitude: Option<f64>,
     /// The group of classes, in the fine-grained task.
     pub group: Option<String>,
+    /// The outputs of the network that condenses, in the continual task.
+    pub outputs: Option<OutputsOf>,
+}
+
+/// See [`Cell::outputs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputsOf {
+    /// One per class of the task.
+    Task,
+    /// One per class of all tasks, as the network that learns them has.
+    All,
 }
 
 /// See [`Cell::network`].
@@ -355,6 +367,11 @@ impl Cell {
             (Task::Fine, _) => return refuse("factor group: the fine task needs one of settings.fine.groups"),
             (_, Some(_)) => return refuse("factor group: only the fine task has one"),
             (_, None) => {}
+        }
+        match (self.task, self.outputs) {
+            (Task::Continual, None) => return refuse("factor outputs: the continual task needs `task` or `all`"),
+            (Task::Continual, Some(_)) | (_, None) => {}
+            (_, Some(_)) => return refuse("factor outputs: only the continual task has them"),
         }
         match (arm.method, self.task) {
             (Method::Full, Task::Continual) => {

@@ -544,6 +544,7 @@ fn images_move_with_every_network() {
     let condensation = |signals| Condensation {
         model: &model,
         real: &real,
+        classes: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
         size: data.train.size,
         schedule: settings.condensation.schedule(1).unwrap(),
         signals,
@@ -615,7 +616,9 @@ fn impossible_settings_are_refused_by_name() {
         json!({"network": "mlp", "task": "fine", "ipc": 1, "group": "shoes"}),
         json!({"network": "mlp", "task": "plain", "ipc": 7}),
         json!({"network": "mlp", "task": "plain", "ipc": 0}),
-        json!({"network": "mlp", "task": "continual", "ipc": 2}),
+        json!({"network": "mlp", "task": "continual", "ipc": 2, "outputs": "all"}),
+        json!({"network": "mlp", "task": "continual", "ipc": 1}),
+        json!({"network": "mlp", "task": "plain", "ipc": 1, "outputs": "all"}),
     ] {
         let trial = Trial { cell: serde_json::from_value(cell.clone()).unwrap(), ..trial.clone() };
         assert!(REPRODUCTION.check(&trial).is_err(), "{cell}");
@@ -694,10 +697,12 @@ fn verdicts_follow_their_rules() {
     assert_eq!(c6(&[0.11, 0.12, 0.09]), Verdict::Reproduced);
     assert_eq!(c6(&[0.09, 0.12, 0.05]), Verdict::Contradicted);
 
-    let continual = json!({"network": "mlp", "task": "continual", "ipc": 1});
     let c7 = |dcc: &[f64]| {
-        let arms: &[(&str, &[f64])] = &[("random", &[30.0; 3]), ("dc", &[20.0; 3]), ("dcc", dcc)];
-        verdict("C7", rows(continual.clone(), "final_accuracy", arms))
+        let continual = |outputs| json!({"network": "mlp", "task": "continual", "ipc": 1, "outputs": outputs});
+        let arms = |dcc| vec![("random", &[30.0; 3][..]), ("dc", &[20.0; 3]), ("dcc", dcc)];
+        let mut records = rows(continual("task"), "final_accuracy", &arms(&[40.0; 3][..]));
+        records.extend(rows(continual("all"), "final_accuracy", &arms(dcc)));
+        verdict("C7", records)
     };
     assert_eq!(c7(&[31.0, 32.0, 29.5]), Verdict::Reproduced);
     assert_eq!(c7(&[25.0, 26.0, 24.0]), Verdict::Contradicted, "above dc alone is not enough");

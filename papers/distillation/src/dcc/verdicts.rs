@@ -43,13 +43,17 @@ pub fn judge(claim: &Claim, results: &Results) -> Result<Evidence> {
             Ok(majority("kernel velocity on the plain task, dcc − dc", &apart, 0.0))
         }
         "C7" => {
-            let parts = ["dc", "random"]
-                .into_iter()
-                .map(|baseline| {
-                    let apart = between(results, "dcc", baseline, Task::Continual, "final_accuracy")?;
-                    Ok(majority(format!("accuracy (points) after the last task, dcc − {baseline}"), &apart, 0.0))
-                })
-                .collect::<Result<_>>()?;
+            let mut parts = Vec::new();
+            for (outputs, name) in [("task", "the task's classes"), ("all", "all classes")] {
+                let of = |arm| of_task(results, arm, Task::Continual).at("outputs", outputs).metric("final_accuracy");
+                for baseline in ["dc", "random"] {
+                    let apart = differences(&of("dcc")?, &of(baseline)?);
+                    let quantity = format!(
+                        "accuracy (points) after the last task, dcc − {baseline}, condensed with outputs of {name}"
+                    );
+                    parts.push(majority(quantity, &apart, 0.0));
+                }
+            }
             Ok(Evidence::all_of(parts))
         }
         _ => claim.test.apply(results),
