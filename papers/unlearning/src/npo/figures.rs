@@ -51,8 +51,37 @@ fn forgotten(results: &Results, text: &str) -> Vec<Level> {
     levels
 }
 
-fn on_text<'a>(results: &'a Results, arm: &str, text: &str, forget: &Level) -> Selection<'a> {
-    results.arm(arm).at("task", text).at("forget", forget.clone())
+/// The trials of an arm on a text, with its name in words and the key of its colour.
+struct Shown<'a> {
+    label: String,
+    colour: String,
+    trials: Selection<'a>,
+}
+
+/// All arms that ran on a text, then those with another β.
+fn shown<'a>(paper: &Paper, results: &'a Results, text: &str, forget: &Level) -> Vec<Shown<'a>> {
+    let mut all = Vec::new();
+    let sweep = format!("{text}_sweep");
+    for arm in &paper.arms {
+        let trials = results.arm(&arm.name).at("task", text).at("forget", forget.clone());
+        all.push(Shown { label: arm.label.clone(), colour: arm.name.clone(), trials });
+    }
+    for arm in &paper.arms {
+        let swept = results.arm(&arm.name).at("task", sweep.as_str()).at("forget", forget.clone());
+        for beta in swept.levels("beta") {
+            let trials = swept.clone().at("beta", beta.clone());
+            let label = format!("{}, β = {beta}", arm.label);
+            all.push(Shown { colour: label.clone(), label, trials });
+        }
+    }
+    all.retain(|one| !one.trials.records().is_empty());
+    all
+}
+
+/// A line for each of these that has one.
+fn lines(shown: &[Shown], line: impl Fn(&Shown) -> Line) -> Vec<Line> {
+    let lines = shown.iter().map(|one| line(one).coloured_as(&one.colour));
+    lines.filter(|line| line.points.len() > 1).collect()
 }
 
 /// The mean over seeds of one curve against another, in the order of steps.
@@ -141,22 +170,24 @@ fn betas(results: &Results) -> Option<Figure> {
 fn collapse(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Option<Figure> {
     let mut panels = Vec::new();
     for forget in forgotten(results, text) {
-        let lines = |series: &str| by_arm(paper, |arm, label| on_text(results, arm, text, &forget).line(series, label));
+        let shown = shown(paper, results, text, &forget);
+        let curves = |series: &str| lines(&shown, |one| one.trials.line(series, &one.label));
         let steps = || Axis::linear("step of unlearning");
-        let original = on_text(results, "original", text, &forget).mean("utility").ok();
+        let original =
+            shown.iter().find(|one| one.colour == "original").and_then(|one| one.trials.mean("utility").ok());
         let reference =
             original.map(|at| Reference { label: "original".into(), at, vertical: false }).into_iter().collect();
         let same = Reference { label: "p = 0.05".into(), at: SAME, vertical: false };
         panels.push(panel(
             &format!("Utility, {forget} % forgotten"),
             [steps(), Axis::linear("utility")],
-            lines("utility"),
+            curves("utility"),
             reference,
         ));
         panels.push(panel(
             &format!("Forget quality, {forget} % forgotten"),
             [steps(), Axis::log("forget quality (p-value)")],
-            lines("forget_quality"),
+            curves("forget_quality"),
             vec![same],
         ));
     }
@@ -170,9 +201,9 @@ fn collapse(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Opt
 
 fn quality_paths(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Option<Figure> {
     let panels = forgotten(results, text).into_iter().map(|forget| {
-        let lines = by_arm(paper, |arm, label| {
-            Line::exact(label, path(&on_text(results, arm, text, &forget), "forget_quality", "utility")).with_markers()
-        });
+        let shown = shown(paper, results, text, &forget);
+        let lines =
+            lines(&shown, |one| Line::exact(&one.label, path(&one.trials, "forget_quality", "utility")).with_markers());
         let same = Reference { label: "p = 0.05".into(), at: SAME, vertical: true };
         let axes = [Axis::log("forget quality (p-value)"), Axis::linear("utility")];
         panel(&format!("{forget} % forgotten"), axes, lines, vec![same])
@@ -189,10 +220,11 @@ fn quality_paths(paper: &Paper, results: &Results, (text, name): (&str, &str)) -
 fn sensible(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Option<Figure> {
     let mut panels = Vec::new();
     for forget in forgotten(results, text) {
+        let shown = shown(paper, results, text, &forget);
         for (series, label) in
             [("grammatical", "share of grammatical answers"), ("repetition", "share of repeated words")]
         {
-            let lines = by_arm(paper, |arm, label| on_text(results, arm, text, &forget).line(series, label));
+            let lines = lines(&shown, |one| one.trials.line(series, &one.label));
             let axes = [Axis::linear("step of unlearning"), Axis::linear(label)];
             panels.push(panel(&format!("{forget} % forgotten"), axes, lines, Vec::new()));
         }
@@ -209,8 +241,7 @@ fn sensible(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Opt
 fn answers(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Option<Figure> {
     let forget = forgotten(results, text).pop()?;
     let mut rows = Vec::new();
-    for arm in &paper.arms {
-        let trials = on_text(results, &arm.name, text, &forget);
+    for Shown { label, trials, .. } in shown(paper, results, text, &forget) {
         let Some(record) = trials.records().iter().min_by_key(|record| record.seed) else { continue };
         let said: Vec<&String> = (0..3).filter_map(|at| record.texts.get(&format!("answer_{at}"))).collect();
         if rows.is_empty() {
@@ -219,7 +250,7 @@ fn answers(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Opti
             let right = (0..3).filter_map(|at| record.texts.get(&format!("right_{at}")).cloned());
             rows.push(std::iter::once("right".to_owned()).chain(right).collect());
         }
-        rows.push(std::iter::once(arm.label.clone()).chain(said.into_iter().cloned()).collect());
+        rows.push(std::iter::once(label).chain(said.into_iter().cloned()).collect());
     }
     let plot = Plot::Table(Table { columns: ["", "1", "2", "3"].map(str::to_owned).to_vec(), rows: rows.clone() });
     let title = format!("Answers to three forget questions after unlearning {forget} % ({name})");
@@ -238,12 +269,8 @@ fn table(paper: &Paper, results: &Results) -> Option<Figure> {
     let mut rows = Vec::new();
     for (text, name) in TEXTS {
         for forget in forgotten(results, text) {
-            for arm in &paper.arms {
-                let trials = on_text(results, &arm.name, text, &forget);
-                if trials.records().is_empty() {
-                    continue;
-                }
-                let mut row = vec![name.to_owned(), forget.to_string(), arm.label.clone()];
+            for Shown { label, trials, .. } in shown(paper, results, text, &forget) {
+                let mut row = vec![name.to_owned(), forget.to_string(), label];
                 row.extend(metrics.map(|(metric, _)| trials.mean(metric).map_or("–".into(), number)));
                 rows.push(row);
             }

@@ -41,9 +41,19 @@ pub fn run(
     let corpus = Corpus::open(real, &settings.corpus, percent, lab)?;
     let exam = Exam::new(&corpus, &settings.evaluation, lab)?;
     let looked_at = |part: Part, lab: &mut Lab| -> Result<Look> {
-        let kept = lab.stage("look", &(settings, percent, part == Part::All, real), |lab| {
-            Ok(exam.look(&learning::learned(part, &corpus, percent, settings, lab)?)?.weights())
-        })?;
+        let kept = lab.stage(
+            "look",
+            &(
+                &settings.corpus,
+                &settings.model,
+                &settings.pretraining,
+                &settings.evaluation,
+                percent,
+                part == Part::All,
+                real,
+            ),
+            |lab| Ok(exam.look(&learning::learned(part, &corpus, percent, settings, lab)?)?.weights()),
+        )?;
         Look::from_weights(&kept)
     };
     let retrained = looked_at(Part::Kept, lab)?;

@@ -98,9 +98,11 @@ impl PaperReproduction for Npo {
         let settings: Settings = trial.settings()?;
         match trial.arm_settings::<Arm>()?.in_cell(&trial.cell()?)? {
             Run::Mixture { objective, arm } => mixture::run(objective, &arm, &settings.mixture, lab),
-            Run::Text { task, forget, method, rate } => {
+            Run::Text { task, forget, method, rate, beta } => {
                 let real = task == Task::Tofu && trial.data.contains_key("tofu");
-                language::run(method, rate, forget, real, settings.text(task), lab)
+                let mut settings = settings.text(task).clone();
+                settings.unlearning.beta = beta.unwrap_or(settings.unlearning.beta);
+                language::run(method, rate, forget, real, &settings, lab)
             }
         }
     }

@@ -209,8 +209,20 @@ pub enum Task {
     MixtureSweep,
     /// Generated facts about authors.
     Facts,
+    /// The same with another β than the profile's.
+    FactsSweep,
     /// The text of TOFU.
     Tofu,
+}
+
+impl Task {
+    fn on_mixture(self) -> bool {
+        matches!(self, Task::Mixture | Task::MixtureSweep)
+    }
+
+    fn sweeps(self) -> bool {
+        matches!(self, Task::MixtureSweep | Task::FactsSweep)
+    }
 }
 
 /// A cell.
@@ -221,7 +233,7 @@ pub struct Cell {
     pub task: Task,
     /// α of the mixture.
     pub alpha: Option<f64>,
-    /// β in place of the arm's on the mixture.
+    /// β in place of the arm's on the mixture, or of the profile's on text.
     pub beta: Option<f64>,
     /// Rate in place of the arm's.
     pub rate: Option<f64>,
@@ -358,6 +370,8 @@ pub enum Run {
         method: Method,
         /// Rate of AdamW; without meaning where nothing is unlearned.
         rate: f64,
+        /// β in place of the profile's.
+        beta: Option<f64>,
     },
 }
 
@@ -370,52 +384,53 @@ impl Arm {
         if let Some(rate) = cell.rate {
             positive("grid factor rate", rate)?;
         }
-        let sweep = cell.task == Task::MixtureSweep;
-        if cell.task != Task::Facts && cell.task != Task::Tofu && (cell.beta.is_some() || cell.rate.is_some()) != sweep
-        {
-            return refuse("grid factors", "another beta or rate is for mixture_sweep, and mixture_sweep needs one");
+        let another = cell.beta.is_some() || (cell.rate.is_some() && cell.task.on_mixture());
+        if another != cell.task.sweeps() {
+            return refuse("grid factors", "another beta, and on the mixture another rate, is what the sweeps are for");
         }
-        match (cell.task, cell.alpha, cell.forget) {
-            (Task::Mixture | Task::MixtureSweep, Some(alpha), None) => {
-                let objective = match self.method {
-                    Method::Original => None,
-                    Method::Unlearn(objective) => Some(objective),
-                    Method::Retrain => {
-                        return refuse(
-                            "grid arms",
-                            "the retrained model is what the mixture's distances are measured from",
-                        );
-                    }
-                };
-                let own = self.mixture.iter().find(|arm| arm.alpha == alpha).copied();
-                let rate = cell.rate.or(own.map(|own| own.rate));
-                let arm = match (objective, rate) {
-                    (None, _) => MixtureArm { alpha, rate: 0.0, beta: 1.0 },
-                    (Some(_), Some(rate)) => {
-                        MixtureArm { alpha, rate, beta: cell.beta.or(own.map(|own| own.beta)).unwrap_or(1.0) }
-                    }
-                    (Some(_), None) => return refuse("arms settings mixture", format!("no rate for alpha {alpha}")),
-                };
-                positive_beta(arm.beta)?;
-                Ok(Run::Mixture { objective, arm })
+        match (cell.alpha, cell.forget) {
+            (Some(alpha), None) if cell.task.on_mixture() => self.on_mixture(alpha, cell),
+            (None, Some(forget)) if !cell.task.on_mixture() => self.on_text(forget, cell),
+            _ => {
+                refuse("grid factors", "the mixture needs alpha and has no forget; text needs forget and has no alpha")
             }
-            (Task::Mixture | Task::MixtureSweep, ..) => {
-                refuse("grid factors", "the mixture needs alpha and has no forget")
-            }
-            (task, None, Some(forget)) if cell.beta.is_none() => {
-                if !(1..=99).contains(&forget) {
-                    return refuse("grid factor forget", "must be from 1 to 99 per cent");
-                }
-                let own = self.text.iter().find(|rate| rate.task == task && rate.forget == forget);
-                let rate = match (self.method, cell.rate.or(own.map(|own| own.rate))) {
-                    (Method::Unlearn(_), None) => {
-                        return refuse("arms settings text", format!("no rate for {task:?} with {forget} per cent"));
-                    }
-                    (_, rate) => rate.unwrap_or(0.0),
-                };
-                Ok(Run::Text { task, forget, method: self.method, rate })
-            }
-            _ => refuse("grid factors", "text needs forget and has neither alpha nor beta"),
         }
+    }
+
+    fn on_mixture(&self, alpha: f64, cell: &Cell) -> Result<Run> {
+        let objective = match self.method {
+            Method::Original => None,
+            Method::Unlearn(objective) => Some(objective),
+            Method::Retrain => {
+                return refuse("grid arms", "the retrained model is what the mixture's distances are measured from");
+            }
+        };
+        let own = self.mixture.iter().find(|arm| arm.alpha == alpha).copied();
+        let rate = cell.rate.or(own.map(|own| own.rate));
+        let arm = match (objective, rate) {
+            (None, _) => MixtureArm { alpha, rate: 0.0, beta: 1.0 },
+            (Some(_), Some(rate)) => {
+                MixtureArm { alpha, rate, beta: cell.beta.or(own.map(|own| own.beta)).unwrap_or(1.0) }
+            }
+            (Some(_), None) => return refuse("arms settings mixture", format!("no rate for alpha {alpha}")),
+        };
+        positive_beta(arm.beta)?;
+        Ok(Run::Mixture { objective, arm })
+    }
+
+    fn on_text(&self, forget: u32, cell: &Cell) -> Result<Run> {
+        if !(1..=99).contains(&forget) {
+            return refuse("grid factor forget", "must be from 1 to 99 per cent");
+        }
+        let task = cell.task;
+        let own = self.text.iter().find(|rate| rate.task == task && rate.forget == forget);
+        let rate = match (self.method, cell.rate.or(own.map(|own| own.rate))) {
+            (Method::Unlearn(_), None) => {
+                return refuse("arms settings text", format!("no rate for {task:?} with {forget} per cent"));
+            }
+            (_, rate) => rate.unwrap_or(0.0),
+        };
+        let beta = cell.beta.map(positive_beta).transpose()?;
+        Ok(Run::Text { task, forget, method: self.method, rate, beta })
     }
 }

@@ -422,6 +422,8 @@ fn cells_must_fit_the_arm() {
         ("npo", json!({"task": "facts", "forget": 10, "alpha": 1.0})),
         ("npo", json!({"task": "facts", "forget": 10, "rate": -1.0})),
         ("npo", json!({"task": "tofu"})),
+        ("npo", json!({"task": "facts", "forget": 10, "beta": 1.0})),
+        ("npo", json!({"task": "facts_sweep", "forget": 10})),
     ] {
         assert!(arm(name).in_cell(&cell(bad.clone())).is_err(), "{name} took {bad}");
     }

@@ -130,15 +130,27 @@ fn utilities(results: &Results, forget: i64) -> Result<Evidence> {
                 format!("utility at the retrained model's forget quality, {forget} % forgotten, npo_rt − {baseline}");
             let evidence = majority(quantity, &differences(&method, &other), UTILITY);
             let summary = format!(
-                "{}; at the end of training: npo_rt {}, {baseline} {}",
+                "{}; at the end of training: npo_rt {}, {baseline} {}{}",
                 evidence.summary,
                 mean("npo_rt", "utility"),
-                mean(baseline, "utility")
+                mean(baseline, "utility"),
+                at_other_betas(results, forget)
             );
             Ok(evidence.with_summary(summary))
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(Evidence::all_of(parts))
+}
+
+/// What npo_rt comes to with another β, which is not judged.
+fn at_other_betas(results: &Results, forget: i64) -> String {
+    let sweep = results.arm("npo_rt").at("task", "facts_sweep").at("forget", forget);
+    let betas = sweep.levels("beta").into_iter().filter_map(|beta| {
+        let trials = sweep.clone().at("beta", beta.clone());
+        let mean = |metric: &str| trials.mean(metric).ok().map(number);
+        Some(format!("; not judged: β = {beta} {}, at the end {}", mean("matched_utility")?, mean("utility")?))
+    });
+    betas.collect()
 }
 
 /// C4: npo_rt against every variant of gradient ascent, over the whole path and both sizes of the forget set.
