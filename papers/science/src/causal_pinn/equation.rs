@@ -97,3 +97,54 @@ impl Equation {
 pub fn periodic_grid(count: usize) -> Vec<f64> {
     (0..count).map(|at| -1.0 + 2.0 * at as f64 / count as f64).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causal_pinn::spectral::{Complex, Fourier};
+    use burn::tensor::TensorData;
+    use harness_core::backend::DeviceChoice;
+    use harness_core::op::read_f32;
+
+    /// Solver and residual speak of the same equation: the derivatives of the reference leave next to nothing.
+    #[test]
+    fn the_reference_leaves_no_residual() {
+        let device = DeviceChoice::Cpu.open().unwrap();
+        let upload = |values: &[f64], width: usize| {
+            let values: Vec<f32> = values.iter().map(|value| *value as f32).collect();
+            let rows = values.len() / width;
+            Tensor::<2>::from_data(TensorData::new(values, [rows, width]), &device)
+        };
+        let (x, h) = (periodic_grid(128), 1e-4);
+        for (equation, limit) in [
+            (Equation::Lorenz(Lorenz { sigma: 10.0, rho: 28.0, beta: 8.0 / 3.0 }), 1e-3),
+            (Equation::AllenCahn(AllenCahn { nu: 1e-2 }), 1e-3),
+            (Equation::KuramotoSivashinsky(KuramotoSivashinsky { alpha: 5.0, beta: 0.5, gamma: 0.005 }), 1e-3),
+        ] {
+            let states = equation.reference(&x, h, 403, 1e-4);
+            let slope = |at: usize| -> Vec<f64> {
+                states[at + 1].iter().zip(&states[at - 1]).map(|(up, down)| (up - down) / (2.0 * h)).collect()
+            };
+            let width = equation.components();
+            let mut derivatives = vec![vec![upload(&slope(400), width)]];
+            if let Some(highest) = equation.orders().get(SPACE) {
+                let fourier = Fourier::new(x.len());
+                let modes = fourier.to_modes(&states[400]);
+                let along = |order: usize| -> Vec<f64> {
+                    let turned: Vec<Complex> = modes
+                        .iter()
+                        .zip(fourier.wave_numbers())
+                        .map(|(c, k)| c * Complex::new(0.0, *k).powu(order as u32))
+                        .collect();
+                    fourier.to_points(&turned)
+                };
+                derivatives.push((1..=*highest).map(|order| upload(&along(order), width)).collect());
+            }
+            let size = slope(400).iter().fold(0.0, |size: f64, value| size.max(value.abs()));
+            let u = Jet::new(upload(&states[400], width), derivatives).unwrap();
+            for residual in read_f32(equation.residual(&u).unwrap()) {
+                assert!(f64::from(residual.abs()) < limit * size, "{equation:?}: {residual} of {size}");
+            }
+        }
+    }
+}

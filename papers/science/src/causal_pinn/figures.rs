@@ -159,7 +159,7 @@ impl View<'_> {
         (!clouds.is_empty()).then(|| {
             Figure::new(
                 &self.id("convergence"),
-                format!("{}: the smallest weight tells how far a run has come", title(self.problem)),
+                format!("{}: error against the smallest weight", title(self.problem)),
                 "Checkpoints of the last stage, where ε stays the same.",
                 Plot::Scatter(ScatterPlot {
                     x: Axis::linear("smallest weight"),

@@ -327,6 +327,8 @@ fn short_times_of_the_equations_in_space_are_solved() {
         let settings = &mut trial.settings["problems"][problem];
         (settings["horizon"], settings["window"]) = (json!(horizon), json!(horizon));
         settings["training"]["steps"] = json!(1500);
+        // Fewer points would let residuals be small at the points and large between them.
+        settings["points"] = json!(64);
         let error = run(&trial).metrics["error"].0;
         let settings: Settings = trial.settings().unwrap();
         let (equation, times) = (settings.problems[problem].equation, 11);
