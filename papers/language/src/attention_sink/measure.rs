@@ -175,3 +175,30 @@ fn add_norms(trace: &Trace, share: f64, norms: &mut Vec<[Norms; 3]>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bias is in front, and is not the first token.
+    #[test]
+    fn the_bias_is_apart_from_the_first_token() {
+        let matrices = Matrices { values: vec![0.9, 0.1, 0.0, 0.5, 0.2, 0.3], heads: 1, tokens: 2, columns: 3 };
+        let matrix = matrices.of(0, 0, 1);
+        assert_eq!((matrix.keys.as_slice(), matrix.slot.as_slice()), (&[0.1, 0.0, 0.2, 0.3][..], &[0.9, 0.5][..]));
+        let (mut head, mut sink) = (Head::default(), vec![SinkMetric::new(0.1).unwrap()]);
+        watch(&matrix, &mut head, 1.0, &mut sink).unwrap();
+        assert!((head.slot - 0.7).abs() < 1e-6 && (head.first - 0.15).abs() < 1e-6);
+        assert_eq!(sink[0].percent(), [100.0, 100.0]);
+    }
+
+    /// Where only some queries see the first token, its weight is averaged over these.
+    #[test]
+    fn a_window_hides_the_first_token_from_later_queries() {
+        let keys = vec![1.0, 0.0, 0.0, 0.5, 0.5, 0.0, 0.0, 0.4, 0.6];
+        let matrix = Matrix { keys, slot: Vec::new(), tokens: 3 };
+        let mut head = Head::default();
+        watch(&matrix, &mut head, 1.0, &mut []).unwrap();
+        assert!((head.first - 0.5).abs() < 1e-6 && (head.first_where_seen - 0.75).abs() < 1e-6);
+    }
+}

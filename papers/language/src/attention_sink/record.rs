@@ -48,8 +48,8 @@ pub fn record_final(found: &[Measurement], averaged: usize, lab: &mut Lab) {
     }
     lab.record("sink_1_at_0.2", mean(&|one| one.sink[1][0]));
     lab.record("sink_1_at_0.4", mean(&|one| one.sink[2][0]));
-    // Of equal sinks, the one that gets more attention.
-    let peak = (0..tokens)
+    // Of equal sinks, the one that gets more attention. The last positions have too few queries to be compared.
+    let peak = (0..tokens.min(POSITIONS))
         .max_by(|a, b| sink[*a].total_cmp(&sink[*b]).then(importance[*a].total_cmp(&importance[*b])))
         .unwrap_or(0);
     lab.record("sink_peak_position", (peak + 1) as f64);

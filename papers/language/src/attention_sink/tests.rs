@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use harness_core::backend::DeviceChoice;
 use harness_core::cell::Cell as GridCell;
 use harness_core::conformance::{Status, Vectors};
+use harness_core::evidence::Verdict;
 use harness_core::lab::{Notebook, QuietHost};
 use harness_core::op::{Array, Values, read_f32};
 use harness_core::paper::Profile;
 use harness_core::prelude::*;
 use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
+use papers_kit::gpt::{Attend, GptConfig};
 use papers_kit::init::normal;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+use super::attention::SinkAttention;
 use super::ops::OPS;
 use super::*;
 
@@ -448,4 +451,136 @@ fn arms_differ_in_what_they_name_only() {
     assert_eq!(whole("decay_0.1"), whole("softmax"));
     assert_eq!(whole("fixed_token_1"), whole("softmax"));
     assert_ne!(whole("decay_1"), whole("softmax"));
+}
+
+/// The weights that are measured are those that make the output, for every arm.
+#[test]
+fn what_is_measured_is_what_the_model_does() {
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let config = GptConfig::new(1, 8, 2);
+    let mut rng = harness_core::rng::stream("test", "attention", 0);
+    for arm in &REPRODUCTION.paper().arms {
+        let settings: Arm = serde_json::from_value(arm.settings.clone()).unwrap();
+        let attention = SinkAttention::new(&settings, &config, &mut rng, &device);
+        let mut draw = || normal([3, 2, 6, 4], 1.0, &mut rng, &device);
+        let (q, k, v) = (draw(), draw(), draw());
+        let masked = attention.for_tokens(6).unwrap();
+        let weights = masked.weights(0, q.clone(), k.clone());
+        let slots = attention.slots();
+        assert_eq!(weights.dims(), [3, 2, 6, 6 + slots], "{}", arm.name);
+        let of_values = weights.narrow(3, slots, 6).matmul(v.clone());
+        let rest = masked.output(0, q, k, v) - of_values;
+        let rest = read_f32(rest.abs().max_dim(0).max_dim(2)); // the part that no value of a token makes
+        let largest = rest.iter().copied().fold(0.0f32, f32::max);
+        let has_value = matches!(settings.bias, settings::Bias::Value | settings::Bias::KeyValue);
+        assert_eq!(largest > 1e-3, has_value, "{}: {largest}", arm.name);
+    }
+}
+
+/// Results in which each arm has the same metrics in each seed.
+fn made_up(arms: &[(&str, &[(&str, f64)])]) -> Results {
+    let records = arms.iter().flat_map(|(arm, metrics)| {
+        (0..3).map(|seed| {
+            let trial = Trial { seed, ..trial(arm, back_copy_cell()) };
+            let mut notes = Notebook::default();
+            for (name, value) in *metrics {
+                notes.metrics.insert((*name).to_owned(), harness_core::number::Number(*value));
+            }
+            record(trial, notes)
+        })
+    });
+    Results::new("attention_sink", Profile::Smoke, records.collect())
+}
+
+fn verdict(claim: &str, arms: &[(&str, &[(&str, f64)])]) -> Verdict {
+    let claim = REPRODUCTION.paper().claim(claim).unwrap();
+    harness_core::judge::judge(&REPRODUCTION, claim, &made_up(arms)).verdict
+}
+
+#[test]
+fn claims_are_judged_by_their_rules() {
+    use Verdict::{Contradicted, Inconclusive, NotRun, Reproduced};
+    let c1 = |start, end, small| {
+        verdict("C1", &[("softmax", &[("initial_sink_1", start), ("sink_1", end)]), ("lr_small", &[("sink_1", small)])])
+    };
+    assert_eq!(c1(2.0, 10.0, 4.9), Reproduced);
+    assert_eq!([c1(2.1, 10.0, 4.9), c1(0.0, 9.9, 0.0), c1(0.0, 10.0, 5.0)], [Contradicted; 3]);
+
+    let c2 = |softmax, sigmoid, loss| {
+        let sigmoid: &[(&str, f64)] = &[("sink_1", sigmoid), ("loss", loss), ("importance_1", 0.1)];
+        verdict("C2", &[("softmax", &[("sink_1", softmax), ("loss", 1.0)]), ("sigmoid", sigmoid)])
+    };
+    assert_eq!([c2(50.0, 40.0, 1.019), c2(50.0, 0.0, 0.981)], [Reproduced; 2]);
+    assert_eq!([c2(50.0, 40.1, 1.0), c2(50.0, 0.0, 1.021)], [Contradicted; 2]);
+    assert_eq!(c2(9.9, 0.0, 1.0), Inconclusive);
+    assert_eq!(verdict("C2", &[("softmax", &[("sink_1", 50.0), ("loss", 1.0)])]), NotRun);
+
+    let c3 = |sink, slot| {
+        verdict("C3", &[("softmax", &[("sink_1", 50.0)]), ("key_bias", &[("sink_1", sink), ("bias_slot", slot)])])
+    };
+    assert_eq!([c3(15.0, 0.2), c3(15.1, 0.9), c3(0.0, 0.19)], [Reproduced, Contradicted, Contradicted]);
+
+    let pair = |claim, other, sink| verdict(claim, &[("softmax", &[("sink_1", 50.0)]), (other, &[("sink_1", sink)])]);
+    assert_eq!([pair("C4", "value_bias", 25.0), pair("C4", "value_bias", 24.9)], [Reproduced, Contradicted]);
+    assert_eq!([pair("C5", "decay_0", 50.0), pair("C5", "decay_0", 50.1)], [Reproduced, Contradicted]);
+
+    let c8 = |with, without| {
+        let arms: [(&str, &[(&str, f64)]); 3] = [
+            ("softmax", &[("sink_1", 50.0)]),
+            ("sigmoid_norm", &[("sink_1", with)]),
+            ("sigmoid", &[("sink_1", without)]),
+        ];
+        verdict("C8", &arms)
+    };
+    assert_eq!([c8(0.1, 0.0), c8(0.0, 0.0)], [Reproduced, Contradicted]);
+}
+
+#[test]
+fn positions_of_sinks_are_judged_by_their_rules() {
+    use Verdict::{Contradicted, Inconclusive, NotRun, Reproduced};
+    let c7 = |position, size| {
+        let peak: &[(&str, f64)] = &[("sink_peak_position", position), ("sink_peak", size)];
+        verdict("C7", &[("softmax", &[("sink_1", 50.0)]), ("fixed_token_2", peak)])
+    };
+    assert_eq!([c7(2.0, 10.0), c7(2.0, 9.9), c7(1.0, 90.0)], [Reproduced, Contradicted, Contradicted]);
+    assert_eq!(verdict("C7", &[("softmax", &[("sink_1", 50.0)])]), NotRun);
+
+    let c6 = |softmax, prefix, window_arm, window_sink| {
+        let prefix: &[(&str, f64)] = &[("sink_peak_position", prefix), ("sink_peak", 60.0)];
+        let window: Vec<(&str, f64)> = [
+            ("tokens", 40.0),
+            ("first_weight_where_seen", 0.5),
+            ("sink_peak_position", 1.0),
+            ("sink_peak", window_sink),
+        ]
+        .into_iter()
+        .chain(["sink_1", "sink_2", "sink_3", "sink_4", "sink_5"].map(|name| (name, window_sink)))
+        .collect();
+        verdict("C6", &[("softmax", &[("sink_1", softmax)]), ("prefix_5", prefix), (window_arm, &window)])
+    };
+    assert_eq!(c6(50.0, 5.0, "window_8", 24.9), Reproduced);
+    assert_eq!(c6(50.0, 5.0, "window_8", 25.0), Contradicted);
+    assert_eq!(c6(50.0, 6.0, "window_8", 0.0), Contradicted);
+    assert_eq!(c6(9.0, 5.0, "window_8", 0.0), Inconclusive);
+    assert_eq!(c6(50.0, 1.0, "window_32", 60.0), Reproduced, "a wide window keeps the sink on the first token");
+}
+
+/// Two of three seeds are enough where the rule says so, one is not.
+#[test]
+fn two_thirds_of_the_seeds_decide_positions() {
+    let claim = REPRODUCTION.paper().claim("C7").unwrap();
+    let judge = |positions: [f64; 3]| {
+        let records = positions.into_iter().enumerate().flat_map(|(seed, position)| {
+            let seed = seed as u64;
+            let metrics: [(&str, &[(&str, f64)]); 2] = [
+                ("softmax", &[("sink_1", 50.0)]),
+                ("fixed_token_2", &[("sink_peak_position", position), ("sink_peak", 50.0)]),
+            ];
+            made_up(&metrics).records().iter().filter(|record| record.seed == seed).cloned().collect::<Vec<_>>()
+        });
+        let results = Results::new("attention_sink", Profile::Smoke, records.collect());
+        harness_core::judge::judge(&REPRODUCTION, claim, &results).verdict
+    };
+    assert_eq!(judge([2.0, 1.0, 2.0]), Verdict::Reproduced);
+    assert_eq!(judge([2.0, 1.0, 3.0]), Verdict::Inconclusive);
 }
