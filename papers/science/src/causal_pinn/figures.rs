@@ -64,21 +64,32 @@ impl View<'_> {
         ARMS.iter().map(|arm| self.arm(arm).line(series, &label(self.paper, arm))).collect()
     }
 
+    /// One panel per arm: where the method works, its line hides the reference.
     fn solution(&self) -> Option<Figure> {
         let (x, y) = match self.problem.to_string().as_str() {
             "lorenz" => ("time", "x"),
             _ => ("position x", "u at the last time"),
         };
-        let mut lines = self.lines("solution");
-        let selection = self.results.all().at("problem", self.problem.clone());
-        let exact = selection.series("reference").into_iter().next().map(|(_, series)| series.points().collect());
-        lines.push(Line::exact("reference", exact.unwrap_or_else(Vec::new)).dashed());
-        Some(Figure::new(
-            &self.id("solution"),
-            format!("{}: solutions beside the reference", title(self.problem)),
-            format!("The reference comes from a solver in double precision. {BANDS}"),
-            lines_plot(Axis::linear(x), Axis::linear(y), lines)?,
-        ))
+        let panels: Vec<Panel> = ARMS
+            .iter()
+            .filter_map(|arm| {
+                let selection = self.arm(arm);
+                let exact = selection.series("reference").into_iter().next()?.1.points().collect::<Vec<_>>();
+                let lines = vec![
+                    Line::exact("reference", exact).dashed(),
+                    selection.line("solution", "network").coloured_as(&label(self.paper, arm)),
+                ];
+                Some(Panel::new(label(self.paper, arm), lines_plot(Axis::linear(x), Axis::linear(y), lines)?))
+            })
+            .collect();
+        (!panels.is_empty()).then(|| {
+            Figure::of_panels(
+                &self.id("solution"),
+                format!("{}: solutions beside the reference", title(self.problem)),
+                format!("The reference, by a solver in double precision, is hidden where the network agrees. {BANDS}"),
+                panels,
+            )
+        })
     }
 
     fn progress(&self) -> Option<Figure> {

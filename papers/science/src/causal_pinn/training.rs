@@ -181,6 +181,7 @@ impl WindowProblem<'_> {
                 trace.observe(step, doubles(terms.slab_losses));
             }
         }
+        lab.progress((progress.before + step) as u64, progress.total as u64)?;
         let Some(trace) = trace else {
             return Err(Error::Failed("a window was trained without a step".into()));
         };
