@@ -252,3 +252,65 @@ fn record(path: &Path, retrained: &Look, corpus: &Corpus, exam: &Exam, lab: &mut
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::npo::objective::Forget;
+    use crate::npo::settings::Settings;
+    use crate::npo::tests::{facts, lab_of, trial};
+    use harness_core::lab::QuietHost;
+    use harness_core::op::read_f32;
+
+    #[test]
+    fn the_losses_start_at_the_reference_and_the_reference_stays() {
+        let trial = trial("npo_rt", facts(50), 0);
+        let mut host = QuietHost;
+        let mut lab = lab_of(&trial, &mut host);
+        let settings = trial.settings::<Settings>().unwrap().facts;
+        let corpus = Corpus::facts(&settings.corpus, 50, &lab).unwrap();
+        let exam = Exam::new(&corpus, &settings.evaluation, &lab).unwrap();
+        let original = learning::learned(Part::All, &corpus, 50, &settings, &mut lab).unwrap();
+        let device = lab.device().clone();
+        let reference = original.valid();
+        let rows = [0, 3, 5];
+        let with = |forget: Forget, retain: Retain| Unlearning {
+            corpus: &corpus,
+            exam: &exam,
+            objective: Objective { forget, retain },
+            rate: 0.01,
+            settings: &settings,
+        };
+        let loss = |forget: Forget, retain: Retain, model: &Gpt| {
+            let unlearning = with(forget, retain);
+            let answers = unlearning.known(&reference, |question| question.answer.as_slice(), &device);
+            let refusals = unlearning.known(&reference, |question| question.refusal.as_slice(), &device);
+            let pairs = corpus.retain.iter().map(|one| (one.prompt.as_slice(), one.answer.as_slice()));
+            let retain = Sequences::new(pairs, corpus.longest, &device).select(&[0, 1]);
+            read_f32(unlearning.loss(model, &reference, [&answers, &refusals], &rows, retain).unwrap())[0]
+        };
+        // β = 0.1; a divergence of the reference from itself adds nothing.
+        let start = 20.0 * 2f32.ln();
+        for forget in [Forget::Npo, Forget::Dpo] {
+            for retain in [Retain::Nothing, Retain::Divergence] {
+                let found = loss(forget, retain, &original);
+                assert!((found - start).abs() < 1e-3, "{forget:?} with {retain:?} starts at {found}");
+            }
+        }
+        let ascent = loss(Forget::Ascent, Retain::Nothing, &original);
+        assert!(ascent < 0.0 && loss(Forget::Ascent, Retain::CrossEntropy, &original) > ascent);
+        assert!(loss(Forget::Refusal, Retain::Nothing, &original) > 0.0);
+
+        let before = exam.look(&original).unwrap();
+        let unlearning = with(Forget::Npo, Retain::Nothing);
+        let likelihoods = || unlearning.known(&reference, |question| question.answer.as_slice(), &device).nll_ref;
+        let at_first = likelihoods();
+        let (model, path) = unlearning.run(original.clone(), before.clone(), &mut lab).unwrap();
+        assert!(loss(Forget::Npo, Retain::Nothing, &model) < start, "it memorises");
+        assert!(loss(Forget::Npo, Retain::Divergence, &model) > loss(Forget::Npo, Retain::Nothing, &model));
+        assert_eq!(likelihoods(), at_first, "the reference moved");
+        assert_eq!(exam.look(&original).unwrap(), before);
+        let steps: Vec<usize> = path.iter().map(|(step, _)| *step).collect();
+        assert_eq!(steps, [0, 2, 4], "24 sequences in batches of 16, two epochs, two looks");
+    }
+}

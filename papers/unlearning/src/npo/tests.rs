@@ -175,7 +175,7 @@ proptest! {
     }
 }
 
-fn trial(arm: &str, cell: GridCell, seed: u64) -> Trial {
+pub fn trial(arm: &str, cell: GridCell, seed: u64) -> Trial {
     let paper = REPRODUCTION.paper();
     Trial {
         paper: paper.slug.clone(),
@@ -190,11 +190,11 @@ fn trial(arm: &str, cell: GridCell, seed: u64) -> Trial {
     }
 }
 
-fn lab_of<'a>(trial: &'a Trial, host: &'a mut QuietHost) -> Lab<'a> {
+pub fn lab_of<'a>(trial: &'a Trial, host: &'a mut QuietHost) -> Lab<'a> {
     Lab::new(trial, DeviceChoice::Cpu.open().unwrap(), host)
 }
 
-fn facts(forget: i64) -> GridCell {
+pub fn facts(forget: i64) -> GridCell {
     GridCell::new().with("task", "facts").with("forget", forget)
 }
 
