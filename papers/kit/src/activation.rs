@@ -81,9 +81,10 @@ mod tests {
                 (read_f32(y), read_f32(x.grad(&gradients).unwrap()))
             };
             let ((value, slope), (want, want_slope)) = (of(fast), of(plain));
-            for i in 0..points.len() {
-                assert!((value[i] - want[i]).abs() <= 3e-6 + 2e-7 * want[i].abs(), "f({}) = {}", points[i], value[i]);
-                assert!((slope[i] - want_slope[i]).abs() <= 3e-6, "slope at {} is {}", points[i], slope[i]);
+            for (at, point) in points.iter().enumerate() {
+                let tolerance = 3e-6 + 2e-7 * want[at].abs();
+                assert!((value[at] - want[at]).abs() <= tolerance, "f({point}) = {}", value[at]);
+                assert!((slope[at] - want_slope[at]).abs() <= 3e-6, "slope at {point} is {}", slope[at]);
             }
         }
     }

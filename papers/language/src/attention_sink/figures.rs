@@ -149,7 +149,7 @@ fn positions(paper: &Paper, results: &Results) -> Option<Figure> {
     (!plot.series.is_empty()).then(|| {
         Figure::new(
             "positions",
-            "Loss and data decide at which position the sink is",
+            "Sink of each of the first five positions, for the arms that change loss, mask or data",
             format!("Back-copy language, ε = 0.3, at the end of training. {BANDS}"),
             Plot::Bars(plot),
         )
@@ -177,8 +177,8 @@ fn heads(paper: &Paper, results: &Results) -> Option<Figure> {
         let (rows, values) = rows.into_iter().unzip();
         let plot = Heatmap {
             x: "head".into(),
-            y: "block".into(),
-            value: "mean importance of the first token".into(),
+            y: "arm and block".into(),
+            value: "importance".into(),
             columns: (1..=widest).map(|head| head.to_string()).collect(),
             rows,
             values,

@@ -11,7 +11,7 @@ use super::operation::scores;
 /// **Definition.** Keys (k*, k₁, …, k_T) and values (v*, v₁, …, v_T); softmax of q·k/√d over k* and the keys that the
 /// query sees. With v* = 0 the slot takes weight and contributes nothing.
 ///
-/// **Paper.** Section 7, attention biases: "KV biases" with a learnable v*, "K biases" with v* = 0.
+/// **Paper.** Effects of the model architecture, attention biases: "KV biases" with a learnable v*, "K biases" with v* = 0.
 ///
 /// **Arguments.** `q`, `k`, `v`: `[batch, heads, tokens, d]`; `key_bias`, `value_bias`: `[heads, d]`, which no rotary
 /// position turns. Gives weights `[batch, heads, tokens, 1 + tokens]`, whose first column is the slot of k*, and the output

@@ -7,7 +7,7 @@ use papers_kit::gpt::log_probs;
 ///
 /// **Definition.** −1/(B·(T − p)) · Σ_{t > p} log softmax(z_t)_{y_t}, t from 1 to T.
 ///
-/// **Paper.** Section 5: the auto-regressive loss, and that of prefix language modelling, in which the first p positions
+/// **Paper.** Effects of the loss function: the auto-regressive loss, and that of prefix language modelling, in which the first p positions
 /// do not count.
 ///
 /// **Arguments.** `logits`: `[batch, T, vocabulary]`. `targets`: `[batch, T]`, the token that each position predicts.

@@ -24,7 +24,7 @@ pub enum Visibility {
 ///
 /// **Definition.** m\[i, k\] for query i and key k: k ≤ i (causal); k ≤ i or k ≤ p (prefix); i − w < k ≤ i (window).
 ///
-/// **Paper.** Section 5, prefix language modelling and shifted window attention.
+/// **Paper.** Effects of the loss function: prefix language modelling and shifted window attention.
 ///
 /// **Arguments.** `visibility`: p from 0 to `tokens`, w from 1. `tokens`: from 1 to 16,384.
 ///

@@ -6,7 +6,7 @@ use harness_core::prelude::*;
 ///
 /// **Definition.** α_k = 1/(T − k + 1) · Σ_{i ≥ k} A\[i, k\], keys and queries counted from 1.
 ///
-/// **Paper.** Section 3, the importance score.
+/// **Paper.** The importance score.
 ///
 /// **Arguments.** `weights`: one attention matrix, row by row, one row a query; `tokens`: T ≥ 1. Nothing above the
 /// diagonal counts.
@@ -38,7 +38,7 @@ pub fn importance(weights: &[f32], tokens: usize) -> Result<Vec<f64>> {
 ///
 /// **Definition.** Sink_k = 100 · the mean of 1\[α_k > ε\] over samples, layers and heads, with α of [`importance`].
 ///
-/// **Paper.** Section 3, the sink metric; ε = 0.3 there.
+/// **Paper.** The sink metric; ε = 0.3 there.
 ///
 /// **Arguments.** `epsilon`: a finite number; an importance of exactly ε is no sink.
 ///

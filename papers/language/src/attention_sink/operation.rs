@@ -55,7 +55,7 @@ impl Operation {
 /// be normalised: divided by the sum of the row + 1e-8, or, for the last two kernels, whose weights may be negative, by
 /// max(|sum of the row|, 1).
 ///
-/// **Paper.** Section 7, equations of generalised attention.
+/// **Paper.** Effects of the model architecture: attention operations.
 ///
 /// **Arguments.** `q`, `k`: `[batch, heads, tokens, d]`, turned before where positions are rotary. `normalize` is without
 /// effect for softmax. The result is `[batch, heads, tokens, tokens]`, one row a query.
