@@ -119,8 +119,10 @@ fn train<T: Training>(
     let members = (0..count)
         .map(|index| (training.member(&format!("member {index}"), lab), training.start(index, start, lab)))
         .collect();
-    let population = Population::new(members, training.space(), cell.rules(method, settings))?;
-    let population = rounds("population", population, cell.rules(method, settings), training.steps(), None, lab)?;
+    let rules = cell.rules(method, settings);
+    let turns = rules.turns;
+    let population = Population::new(members, training.space(), rules)?;
+    let population = rounds("population", population, turns, training.steps(), None, lab)?;
     let (winner, _) = population.best().ok_or_else(|| Error::Failed("a population has no best member".into()))?;
     let member = population.members().nth(winner);
     let scores = member.map(|member| training.scores(member, lab)).transpose()?.unwrap_or_default();
@@ -136,12 +138,12 @@ struct Checkpoint<S> {
     population: PopulationState<S>,
 }
 
-/// Takes all rounds of a population, from where an interrupted run of this name left off. A schedule gives all members
+/// Takes `turns` rounds of a population, from where an interrupted run of this name left off. A schedule gives all members
 /// their hyper-parameters, round by round.
 fn rounds<M: Member>(
     name: &str,
     mut population: Population<M>,
-    rules: Rules,
+    turns: usize,
     steps: usize,
     schedule: Option<&[Vec<f64>]>,
     lab: &mut Lab,
@@ -151,12 +153,12 @@ fn rounds<M: Member>(
     {
         population.restore(kept.population)?;
     }
-    while population.rounds() < rules.turns {
+    while population.rounds() < turns {
         if let Some(hyper) = schedule.and_then(|schedule| schedule.get(population.rounds())) {
             population.set_hyper(hyper);
         }
         population.round(&|stream| lab.rng(stream))?;
-        lab.progress((population.rounds() * steps) as u64, (rules.turns * steps) as u64)?;
+        lab.progress((population.rounds() * steps) as u64, (turns * steps) as u64)?;
         lab.checkpoint(|| Checkpoint { run: name.to_owned(), population: population.state() })?;
     }
     Ok(population)
@@ -199,8 +201,8 @@ fn retrained(training: &OnImages, with: Found, cell: &Cell, settings: &Settings,
     let names: Vec<String> = (0..settings.retrained).map(|index| format!("retrained {index}")).collect();
     let members = names.iter().map(|name| (training.member(name, lab), training.space().tuned())).collect();
     let rules = Rules { turns: schedule.len(), ..cell.rules(Method::Retrained { with }, settings) };
-    let population = Population::new(members, training.space(), rules.clone())?;
-    let mut population = rounds("retrained", population, rules, training.steps(), Some(&schedule), lab)?;
+    let population = Population::new(members, training.space(), rules)?;
+    let mut population = rounds("retrained", population, schedule.len(), training.steps(), Some(&schedule), lab)?;
     let (mut test, mut validation) = (0.0, 0.0);
     for index in 0..names.len() {
         let Some(member) = population.member_mut(index) else { continue };

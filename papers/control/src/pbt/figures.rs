@@ -38,7 +38,7 @@ const TASKS: [TaskName; 3] = [
         title: "cart–pole",
         steps: "environment steps of all members",
         performance: "best mean return of 20 episodes",
-        score: "mean return of fresh episodes",
+        score: "mean return",
         hypers: &[
             ("learning_rate", "learning rate"),
             ("entropy_weight", "weight of the entropy"),
@@ -50,7 +50,7 @@ const TASKS: [TaskName; 3] = [
         title: "images",
         steps: "training images of all members",
         performance: "best validation accuracy",
-        score: "test accuracy",
+        score: "accuracy",
         hypers: &[
             ("learning_rate", "learning rate"),
             ("weight_decay", "weight decay"),
@@ -63,7 +63,7 @@ const TASKS: [TaskName; 3] = [
         title: "ring of Gaussians",
         steps: "steps of all members",
         performance: "best mode score",
-        score: "mode score on fresh latents",
+        score: "mode score",
         hypers: &[
             ("generator_rate", "learning rate of the generator"),
             ("discriminator_rate", "learning rate of the discriminator"),
@@ -162,7 +162,8 @@ fn scores(paper: &Paper, results: &Results) -> Option<Figure> {
             "scores",
             "The chosen member of each population",
             format!(
-                "The member that ranks first after the last turn, by what it was ranked by and by the test. {BANDS}"
+                "The member that ranks first after the last turn, by what it was ranked by and by the test: fresh episodes, \
+                 test images, fresh latents. {BANDS}"
             ),
             panels,
         )
@@ -191,7 +192,7 @@ fn difference_panel(paper: &Paper, results: &Results, title: &str, base: &str, a
     let (categories, bars) = bars.into_iter().unzip();
     let plot = BarPlot {
         x: "arm".into(),
-        y: Axis::linear(&format!("test accuracy − {} (points)", label(paper, base))),
+        y: Axis::linear("test accuracy (points)"),
         categories,
         series: vec![BarSeries { label: "difference, same seed".into(), bars }],
         references: Vec::new(),
@@ -208,9 +209,15 @@ fn ablations(paper: &Paper, results: &Results) -> Option<Figure> {
         .collect();
     let plot = lines_plot(Axis::log("members"), Axis::linear("accuracy of the chosen member"), lines, Vec::new());
     let panels: Vec<Panel> = [
-        difference_panel(paper, results, "what is copied and changed", "random", &PARTS),
+        difference_panel(paper, results, "parts, less random search", "random", &PARTS),
         plot.map(|plot| Panel::new("size of the population", plot)),
-        difference_panel(paper, results, "trained again", "initial_values", &["final_values", "schedule"]),
+        difference_panel(
+            paper,
+            results,
+            "trained again, less first values",
+            "initial_values",
+            &["final_values", "schedule"],
+        ),
     ]
     .into_iter()
     .flatten()
@@ -220,7 +227,8 @@ fn ablations(paper: &Paper, results: &Results) -> Option<Figure> {
             "ablations",
             "Parts of the method, size of the population, and the schedule without the population",
             format!(
-                "Image classifiers. Networks that were trained again are not selected: their mean is compared. {BANDS}"
+                "Image classifiers. Differences of the same seed. Networks that were trained again are not selected: their \
+                 mean is compared. {BANDS}"
             ),
             panels,
         )

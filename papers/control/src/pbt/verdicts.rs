@@ -18,12 +18,20 @@ pub fn judge(claim: &Claim, results: &Results) -> Result<Evidence> {
     match claim.id.as_str() {
         "C1" => {
             let evidence = best_against_random("rl", "mean return of the best member, pbt − random", results)?;
-            let area = differences(
-                &metric(results, "pbt_truncation", "rl", "area")?,
-                &metric(results, "random", "rl", "area")?,
+            let apart = |name: &str| -> Result<String> {
+                let effects = differences(
+                    &metric(results, "pbt_truncation", "rl", name)?,
+                    &metric(results, "random", "rl", name)?,
+                );
+                Ok(number(effects.iter().sum::<f64>() / effects.len().max(1) as f64))
+            };
+            let summary = format!(
+                "{}; latest training episodes, by which members are ranked: {} apart; mean height of the best-return curve: {} \
+                 apart",
+                evidence.summary,
+                apart("validation_score")?,
+                apart("area")?
             );
-            let mean = area.iter().sum::<f64>() / area.len().max(1) as f64;
-            let summary = format!("{}; mean height of the best-return curve: {} apart", evidence.summary, number(mean));
             Ok(evidence.with_summary(summary))
         }
         "C2" => best_against_random("classifier", "test accuracy of the best member, pbt − random", results),

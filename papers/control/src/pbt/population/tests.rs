@@ -87,6 +87,22 @@ fn the_same_seed_gives_the_same_history_and_another_seed_another() {
 }
 
 #[test]
+fn the_order_of_turns_does_not_change_what_a_member_draws() {
+    let alone = |order_seed: u64| {
+        let mut population = population(Rules { exploit: Exploit::None, ..rules() });
+        for _ in 0..12 {
+            let streams =
+                |name: &str| rng::stream("test", name, if name.starts_with("order") { order_seed } else { 0 });
+            population.round(&streams).unwrap();
+        }
+        population
+    };
+    let (a, b) = (alone(0), alone(1));
+    assert_ne!(a.lineage(), b.lineage(), "the members take turns in the same order");
+    assert!(a.members().eq(b.members()));
+}
+
+#[test]
 fn a_population_resumes_to_the_same_bits() {
     for at in [1, 5, 11] {
         let state = serde_json::to_string(&run(population(rules()), at).state()).unwrap();
