@@ -152,7 +152,7 @@ fn search(view: &View) -> Option<Figure> {
     let plot = lines_plot(Axis::log("time spent on steps (s)"), Axis::log(&y), lines)?;
     Some(Figure::new(
         &view.name("search"),
-        view.title("Best validation loss against time, searches and the paper's method"),
+        view.title("Best validation loss against time"),
         format!(
             "Searches run their candidates one after the other. Broken: single plain runs, whose hyper-parameters are given; the time \
              in which another arm found them is not counted. Evaluation is not counted. {BANDS}"

@@ -40,6 +40,7 @@ pub enum Dense<B: burn::tensor::backend::Backend = Backend> {
 
 /// The weights of a [`Dense`] layer as one batch uses them.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a batch has few of them")]
 pub enum DenseWeights {
     /// Weight `[I, O]` and bias `[O]`.
     Plain(Tensor<2>, Tensor<1>),

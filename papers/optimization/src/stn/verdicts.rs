@@ -19,27 +19,37 @@ const FINAL_RATES: [&str; 2] = ["final_shared_dropout", "final_output_dropout"];
 /// # Errors
 /// [`Error::Missing`] where trials or metrics are missing.
 pub fn judge(paper: &Paper, claim: &Claim, results: &Results) -> Result<Evidence> {
-    let (arm, rule): (_, fn(&Results, &Level) -> Result<Evidence>) = match claim.id.as_str() {
+    let (arm, rule): (_, fn(&On) -> Result<Evidence>) = match claim.id.as_str() {
         "C1" => ("grid", searches),
         "C2" => ("fixed", schedules),
         "C4" => ("default", starts),
         "C5" => ("shared", spread),
         _ => return claim.test.apply(results),
     };
-    let mut parts = planned(paper, results, arm)
-        .into_iter()
-        .map(|task| Ok((task.clone(), rule(results, &task)?)))
-        .collect::<Result<Vec<_>>>()?;
-    if parts.len() == 1
-        && let Some((_, evidence)) = parts.pop()
-    {
-        return Ok(evidence);
+    let tasks = planned(paper, results, arm);
+    if let [task] = &tasks[..] {
+        return rule(&On { results, task, named: false });
     }
-    let named = parts.into_iter().map(|(task, evidence)| {
-        let summary = format!("{task}: {}", evidence.summary);
-        evidence.with_summary(summary)
-    });
-    Ok(Evidence::all_of(named.collect()))
+    let parts = tasks.iter().map(|task| rule(&On { results, task, named: true })).collect::<Result<_>>()?;
+    Ok(Evidence::all_of(parts))
+}
+
+/// The trials of one task.
+struct On<'a> {
+    results: &'a Results,
+    task: &'a Level,
+    /// Whether there are other tasks, so that numbers need the name of theirs.
+    named: bool,
+}
+
+impl On<'_> {
+    fn loss(&self, arm: &str) -> Result<PerSeed> {
+        self.results.arm(arm).at("task", self.task.clone()).metric("test_loss")
+    }
+
+    fn quantity(&self, what: &str) -> String {
+        if self.named { format!("{}: {what}", self.task) } else { what.to_owned() }
+    }
 }
 
 /// The tasks on which the profile runs an arm, whether or not all trials finished: a task that failed is missed, not left out.
@@ -56,31 +66,31 @@ fn planned(paper: &Paper, results: &Results, arm: &str) -> Vec<Level> {
 }
 
 /// C1: grid and random search, each against the method.
-fn searches(results: &Results, task: &Level) -> Result<Evidence> {
-    let stn = loss(results, "stn", task)?;
+fn searches(on: &On) -> Result<Evidence> {
+    let stn = on.loss("stn")?;
     let parts = ["grid", "random"]
         .into_iter()
         .map(|arm| {
-            let effects = differences(&loss(results, arm, task)?, &stn);
-            Ok(above(&format!("test loss (nats), {arm} − stn"), &effects, 0.0))
+            let effects = differences(&on.loss(arm)?, &stn);
+            Ok(above(&on.quantity(&format!("test loss (nats), {arm} − stn")), &effects, 0.0))
         })
         .collect::<Result<_>>()?;
     Ok(Evidence::all_of(parts))
 }
 
 /// C2: the method and its replayed schedule, each against the best fixed value.
-fn schedules(results: &Results, task: &Level) -> Result<Evidence> {
-    let fixed = loss(results, "fixed", task)?;
+fn schedules(on: &On) -> Result<Evidence> {
+    let fixed = on.loss("fixed")?;
     let parts = ["stn", "replay"]
         .into_iter()
         .map(|arm| {
-            let effects = differences(&fixed, &loss(results, arm, task)?);
-            Ok(above(&format!("test loss (nats), fixed − {arm}"), &effects, 0.0))
+            let effects = differences(&fixed, &on.loss(arm)?);
+            Ok(above(&on.quantity(&format!("test loss (nats), fixed − {arm}")), &effects, 0.0))
         })
         .collect::<Result<_>>()?;
     let evidence = Evidence::all_of(parts);
     // The rest of the published order stands beside the verdict.
-    Ok(match loss(results, "final", task) {
+    Ok(match on.loss("final") {
         Ok(last) => {
             let apart = differences(&last, &fixed);
             let mean = apart.iter().sum::<f64>() / apart.len() as f64;
@@ -92,18 +102,16 @@ fn schedules(results: &Results, task: &Level) -> Result<Evidence> {
 }
 
 /// C4: the method against the values that it starts from.
-fn starts(results: &Results, task: &Level) -> Result<Evidence> {
-    let start = loss(results, "default", task)?;
-    let relative: Vec<f64> = loss(results, "stn", task)?
-        .iter()
-        .filter_map(|(seed, stn)| start.get(seed).map(|start| (start - stn) / start))
-        .collect();
-    Ok(above("test loss, (default − stn) / default", &relative, IMPROVEMENT))
+fn starts(on: &On) -> Result<Evidence> {
+    let start = on.loss("default")?;
+    let relative: Vec<f64> =
+        on.loss("stn")?.iter().filter_map(|(seed, stn)| start.get(seed).map(|start| (start - stn) / start)).collect();
+    Ok(above(&on.quantity("test loss, (default − stn) / default"), &relative, IMPROVEMENT))
 }
 
 /// C5: how much of the spread of the starts is gone at the end.
-fn spread(results: &Results, task: &Level) -> Result<Evidence> {
-    let shared = results.arm("shared").at("task", task.clone());
+fn spread(on: &On) -> Result<Evidence> {
+    let shared = on.results.arm("shared").at("task", on.task.clone());
     let starts: Vec<f64> = shared.levels("start").iter().filter_map(|level| level.as_f64()).collect();
     let spread_of_starts =
         starts.iter().copied().fold(f64::NEG_INFINITY, f64::max) - starts.iter().copied().fold(f64::INFINITY, f64::min);
@@ -116,11 +124,8 @@ fn spread(results: &Results, task: &Level) -> Result<Evidence> {
         return Err(Error::Missing("the runs with a single dropout rate have fewer than two starts".into()));
     }
     let gone: Vec<f64> = differences(&high, &low).iter().map(|spread| 1.0 - spread / spread_of_starts).collect();
-    Ok(above("share of the spread of the starts that is gone at the end", &gone, 1.0 - SPREAD_LEFT))
-}
-
-fn loss(results: &Results, arm: &str, task: &Level) -> Result<PerSeed> {
-    results.arm(arm).at("task", task.clone()).metric("test_loss")
+    let quantity = on.quantity("share of the spread of the starts that is gone at the end");
+    Ok(above(&quantity, &gone, 1.0 - SPREAD_LEFT))
 }
 
 /// Judges same-seed effects d, each positive where it goes the claimed way.
