@@ -104,12 +104,17 @@ pub fn product(times: &[f64], x: &[f64]) -> Vec<Place> {
 /// Places on the device, as the inputs of a network.
 pub struct Grid {
     features: Jet,
-    ansatz: Ansatz,
+    hard: Option<Hard>,
 }
 
-enum Ansatz {
-    Hard { start: Tensor<2>, times: Tensor<2>, scale: f64 },
-    Soft,
+/// What a solution that keeps its initial state by construction is made of.
+struct Hard {
+    /// s₀, `[1, components]`.
+    start: Tensor<2>,
+    /// t, `[n, 1]`.
+    times: Tensor<2>,
+    /// c.
+    scale: f64,
 }
 
 /// A window of time, and the state at its start.
@@ -145,19 +150,19 @@ impl Grid {
             .zip([Derivative::Time as fn(usize) -> Derivative, Derivative::Space])
             .map(|(highest, along)| (1..=*highest).map(|order| block(along(order))).collect())
             .collect();
-        let ansatz = match condition {
+        let hard = match condition {
             Condition::Hard { output_scale, .. } => {
                 let start: Vec<f32> = window.start.iter().map(|value| *value as f32).collect();
                 let components = start.len();
-                Ansatz::Hard {
+                Some(Hard {
                     start: Tensor::from_data(TensorData::new(start, [1, components]), device),
                     times: upload(places.iter().map(|place| place.t as f32).collect(), 1),
                     scale: output_scale,
-                }
+                })
             }
-            Condition::Soft { .. } => Ansatz::Soft,
+            Condition::Soft { .. } => None,
         };
-        Ok(Grid { features: Jet::new(block(Derivative::None), derivatives)?, ansatz })
+        Ok(Grid { features: Jet::new(block(Derivative::None), derivatives)?, hard })
     }
 
     /// Places of a window without derivatives and without recording gradients, for a network that records none.
@@ -168,12 +173,11 @@ impl Grid {
         let grid = Grid::new(condition, window, places, &[], device)?;
         Ok(Grid {
             features: Jet::constant(grid.features.value().inner()),
-            ansatz: match grid.ansatz {
-                Ansatz::Hard { start, times, scale } => {
-                    Ansatz::Hard { start: start.inner(), times: times.inner(), scale }
-                }
-                Ansatz::Soft => Ansatz::Soft,
-            },
+            hard: grid.hard.map(|Hard { start, times, scale }| Hard {
+                start: start.inner(),
+                times: times.inner(),
+                scale,
+            }),
         })
     }
 
@@ -183,9 +187,9 @@ impl Grid {
     /// As [`Network::jet`].
     pub fn solution(&self, network: &Network) -> Result<Jet> {
         let output = network.jet(&self.features)?;
-        match &self.ansatz {
-            Ansatz::Soft => Ok(output),
-            Ansatz::Hard { start, times, scale } => {
+        match &self.hard {
+            None => Ok(output),
+            Some(Hard { start, times, scale }) => {
                 let times = times.clone() * *scale; // [n, 1]
                 let value = output.value() * times.clone() + start.clone();
                 // d/dt (c·t·N) = c·N + c·t·N′.

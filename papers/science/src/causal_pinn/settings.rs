@@ -169,7 +169,7 @@ impl Problem {
         positive("window", self.window)?;
         let windows = self.horizon / self.window;
         if windows < 0.5 || (windows - windows.round()).abs() > 1e-6 {
-            return refuse("window", format!("{} windows fit into the horizon, expected a whole number", windows));
+            return refuse("window", format!("{windows} windows fit into the horizon, expected a whole number"));
         }
         if !(self.overhang.is_finite() && self.overhang >= 0.0) {
             return refuse("overhang", format!("{} must be at least 0", self.overhang));

@@ -138,7 +138,7 @@ impl WindowProblem<'_> {
         let budget: usize = self.stages.iter().map(|stage| stage.steps).sum();
         let early_at = (EARLY * budget as f64).round() as usize;
         let mut adam = AdamConfig::new().with_epsilon(1e-8).init();
-        let mut step = 0;
+        let mut step: usize = 0;
         let (mut checkpoints, mut stages) = (Vec::new(), Vec::new());
         let (mut trace, mut early): (Option<SlabTrace>, Option<SlabTrace>) = (None, None);
         for (index, stage) in self.stages.iter().enumerate() {
@@ -146,7 +146,7 @@ impl WindowProblem<'_> {
             let first = step;
             for at in 0..stage.steps {
                 let terms = self.terms(&network, &loss)?;
-                if step % training.trace_every == 0 || step == early_at {
+                if step.is_multiple_of(training.trace_every) || step == early_at {
                     let losses = doubles(terms.slab_losses.clone());
                     match &mut trace {
                         None => trace = Some(SlabTrace::new(losses)),
@@ -156,11 +156,11 @@ impl WindowProblem<'_> {
                         early = trace.clone();
                     }
                 }
-                if at > 0 && at % training.checkpoint_every == 0 {
+                if at > 0 && at.is_multiple_of(training.checkpoint_every) {
                     let min_weight = doubles(terms.weights.clone()).into_iter().fold(f64::INFINITY, f64::min);
                     checkpoints.push(Checkpoint { step, stage: index, error: error(&network)?, min_weight });
                 }
-                if stage.stops && at > 0 && at % training.check_every == 0 {
+                if stage.stops && at > 0 && at.is_multiple_of(training.check_every) {
                     // Weights that are not numbers are no reason to stop.
                     let found = causal_stop(&doubles(terms.weights.clone()), training.delta);
                     if found.is_ok_and(|found| found.stop) {
@@ -171,7 +171,7 @@ impl WindowProblem<'_> {
                 let rate = training.learning_rate * training.decay.powf(step as f64 / training.decay_steps);
                 network = adam.step(rate, network, gradients);
                 step += 1;
-                if step % REPORT_EVERY == 0 {
+                if step.is_multiple_of(REPORT_EVERY) {
                     lab.progress((progress.before + step) as u64, progress.total as u64)?;
                 }
             }
