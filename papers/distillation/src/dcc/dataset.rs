@@ -38,7 +38,14 @@ pub fn open(settings: &Settings, cell: &Cell, trial: &Trial, lab: &mut Lab) -> R
     let group = cell.group.as_ref().and_then(|name| settings.fine.groups.get(name));
     let asked = if cell.task == Task::Fine { settings.fine.images } else { settings.images };
     let (source, mut train, mut test) = match real(asked, trial, lab)? {
-        Some((id, train, test)) => (id.to_owned(), pooled(&train, asked.pool), pooled(&test, asked.pool)),
+        Some((id, train, test)) => {
+            let least = train.size.height.min(train.size.width);
+            if asked.pool > least {
+                let message = format!("settings.images.pool: squares of {} pixels in images of {least}", asked.pool);
+                return Err(Error::Input(message));
+            }
+            (id.to_owned(), pooled(&train, asked.pool), pooled(&test, asked.pool))
+        }
         None => {
             let classes = group.into_iter().flatten().map(|class| class + 1).max().unwrap_or(0).max(10);
             let means = normal(classes * SIDE * SIDE, &mut lab.rng("class means"));
