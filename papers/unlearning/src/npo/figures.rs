@@ -3,7 +3,6 @@
 use harness_core::cell::Level;
 use harness_core::figure::{Axis, Line, LinePlot, Panel, Plot, Reference, Table};
 use harness_core::prelude::*;
-use harness_core::record::Series;
 use harness_core::results::Selection;
 use harness_core::text::number;
 
@@ -84,19 +83,40 @@ fn lines(shown: &[Shown], line: impl Fn(&Shown) -> Line) -> Vec<Line> {
     lines.filter(|line| line.points.len() > 1).collect()
 }
 
-/// The mean over seeds of one curve against another, in the order of steps.
-fn path(selection: &Selection, x: &str, y: &str) -> Vec<(f64, f64)> {
-    let mean = |name: &str| -> Vec<f64> {
-        let runs: Vec<Vec<f64>> = selection
-            .series(name)
-            .into_iter()
-            .map(|(_, series): (u64, &Series)| series.points().map(|(_, value)| value).collect())
-            .collect();
-        let length = runs.iter().map(Vec::len).min().unwrap_or(0);
-        let column = |at: usize| runs.iter().filter_map(|run| run.get(at)).sum::<f64>() / runs.len() as f64;
-        (0..length).map(column).collect()
+/// How the values of several seeds become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mean {
+    Arithmetic,
+    /// For axes of powers of ten, where one large value would hide the others.
+    Geometric,
+}
+
+/// Steps and means over seeds of a curve, at every look that all seeds have.
+fn means(selection: &Selection, name: &str, mean: Mean) -> Vec<(f64, f64)> {
+    let runs: Vec<Vec<(f64, f64)>> =
+        selection.series(name).into_iter().map(|(_, series)| series.points().collect()).collect();
+    let length = runs.iter().map(Vec::len).min().unwrap_or(0);
+    let at = |look: usize| {
+        let points: Vec<(f64, f64)> = runs.iter().filter_map(|run| run.get(look).copied()).collect();
+        let average = |of: fn(f64) -> f64| points.iter().map(|(_, y)| of(*y)).sum::<f64>() / points.len().max(1) as f64;
+        let value = match mean {
+            Mean::Arithmetic => average(|y| y),
+            Mean::Geometric => average(f64::ln).exp(),
+        };
+        points.first().map(|(step, _)| (*step, value))
     };
-    mean(x).into_iter().zip(mean(y)).collect()
+    (0..length).filter_map(at).collect()
+}
+
+/// A curve without its band: nine arms with bands of three seeds each would cover each other.
+fn curve(selection: &Selection, name: &str, label: &str, mean: Mean) -> Line {
+    Line::exact(label, means(selection, name, mean))
+}
+
+/// One curve against another, each with its mean, in the order of steps.
+fn path(selection: &Selection, [x, y]: [(&str, Mean); 2], label: &str) -> Line {
+    let values = |(name, mean): (&str, Mean)| means(selection, name, mean).into_iter().map(|(_, value)| value);
+    Line::exact(label, values(x).zip(values(y))).with_markers()
 }
 
 /// The mixture: the paper's collapse.
@@ -106,26 +126,26 @@ fn distances(paper: &Paper, results: &Results) -> Option<Figure> {
         ("Retain inputs", "retain_distance", "distance from the retrained model (nats)"),
     ]
     .map(|(title, series, label)| {
-        let lines = by_arm(paper, |arm, name| on_mixture(results, arm).line(series, name));
+        let lines = by_arm(paper, |arm, name| curve(&on_mixture(results, arm), series, name, Mean::Geometric));
         panel(title, [Axis::linear("step of gradient descent"), Axis::log(label)], lines, Vec::new())
     });
     of_panels(
         "mixture-distances",
         "Gradient ascent forgets and then collapses on what should be retained (mixture, α = 1)",
-        &format!("Mean KL divergence of the retrained model from the unlearned one on test inputs. {BANDS}"),
+        "KL divergence of the retrained model from the unlearned one, mean over test inputs, geometric mean over seeds.",
         panels,
     )
 }
 
 fn distance_paths(paper: &Paper, results: &Results) -> Option<Figure> {
-    let lines = by_arm(paper, |arm, name| {
-        Line::exact(name, path(&on_mixture(results, arm), "forget_distance", "retain_distance")).with_markers()
-    });
+    let curves = [("forget_distance", Mean::Geometric), ("retain_distance", Mean::Geometric)];
+    let lines = by_arm(paper, |arm, name| path(&on_mixture(results, arm), curves, name));
     let axes = [Axis::log("distance on forget inputs (nats)"), Axis::log("distance on retain inputs (nats)")];
     of_panels(
         "mixture-paths",
         "Forget distance against retain distance along unlearning (mixture, α = 1)",
-        "Means over seeds at each look, in the order of steps; all arms start on the right. Nearer to the lower left is better.",
+        "Geometric means over seeds at each look, in the order of steps; all arms start on the right. Nearer to the lower left is \
+         better.",
         [panel("", axes, lines, Vec::new())],
     )
 }
@@ -171,7 +191,7 @@ fn collapse(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Opt
     let mut panels = Vec::new();
     for forget in forgotten(results, text) {
         let shown = shown(paper, results, text, &forget);
-        let curves = |series: &str| lines(&shown, |one| one.trials.line(series, &one.label));
+        let curves = |series: &str, mean: Mean| lines(&shown, |one| curve(&one.trials, series, &one.label, mean));
         let steps = || Axis::linear("step of unlearning");
         let original =
             shown.iter().find(|one| one.colour == "original").and_then(|one| one.trials.mean("utility").ok());
@@ -181,20 +201,21 @@ fn collapse(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Opt
         panels.push(panel(
             &format!("Utility, {forget} % forgotten"),
             [steps(), Axis::linear("utility")],
-            curves("utility"),
+            curves("utility", Mean::Arithmetic),
             reference,
         ));
         panels.push(panel(
             &format!("Forget quality, {forget} % forgotten"),
             [steps(), Axis::log("forget quality (p-value)")],
-            curves("forget_quality"),
+            curves("forget_quality", Mean::Geometric),
             vec![same],
         ));
     }
     of_panels(
         &format!("{text}-collapse"),
         &format!("Utility and forget quality over unlearning ({name})"),
-        &format!("Utility: harmonic mean of retain probability, retain accuracy and world accuracy. {BANDS}"),
+        "Utility: harmonic mean of retain probability, retain accuracy and world accuracy; mean over seeds. Forget quality: \
+         p-value of the test that the truth ratios are the retrained model's; geometric mean over seeds.",
         panels,
     )
 }
@@ -202,8 +223,8 @@ fn collapse(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Opt
 fn quality_paths(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Option<Figure> {
     let panels = forgotten(results, text).into_iter().map(|forget| {
         let shown = shown(paper, results, text, &forget);
-        let lines =
-            lines(&shown, |one| Line::exact(&one.label, path(&one.trials, "forget_quality", "utility")).with_markers());
+        let curves = [("forget_quality", Mean::Geometric), ("utility", Mean::Arithmetic)];
+        let lines = lines(&shown, |one| path(&one.trials, curves, &one.label));
         let same = Reference { label: "p = 0.05".into(), at: SAME, vertical: true };
         let axes = [Axis::log("forget quality (p-value)"), Axis::linear("utility")];
         panel(&format!("{forget} % forgotten"), axes, lines, vec![same])
@@ -224,7 +245,7 @@ fn sensible(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Opt
         for (series, label) in
             [("grammatical", "share of grammatical answers"), ("repetition", "share of repeated words")]
         {
-            let lines = lines(&shown, |one| one.trials.line(series, &one.label));
+            let lines = lines(&shown, |one| curve(&one.trials, series, &one.label, Mean::Arithmetic));
             let axes = [Axis::linear("step of unlearning"), Axis::linear(label)];
             panels.push(panel(&format!("{forget} % forgotten"), axes, lines, Vec::new()));
         }
@@ -232,7 +253,7 @@ fn sensible(paper: &Paper, results: &Results, (text, name): (&str, &str)) -> Opt
     of_panels(
         &format!("{text}-answers"),
         &format!("What the model says to forget questions over unlearning ({name})"),
-        &format!("Greedy answers. Grammatical: of the form that the question asks for, or a refusal. {BANDS}"),
+        "Greedy answers, means over seeds. Grammatical: of the form that the question asks for, or a refusal.",
         panels,
     )
 }
