@@ -75,10 +75,8 @@ impl View<'_> {
             .filter_map(|arm| {
                 let selection = self.arm(arm);
                 let exact = selection.series("reference").into_iter().next()?.1.points().collect::<Vec<_>>();
-                let lines = vec![
-                    Line::exact("reference", exact).dashed(),
-                    selection.line("solution", "network").coloured_as(&label(self.paper, arm)),
-                ];
+                let lines =
+                    vec![Line::exact("reference", exact).dashed(), selection.line("solution", &label(self.paper, arm))];
                 Some(Panel::new(label(self.paper, arm), lines_plot(Axis::linear(x), Axis::linear(y), lines)?))
             })
             .collect();
@@ -86,7 +84,7 @@ impl View<'_> {
             Figure::of_panels(
                 &self.id("solution"),
                 format!("{}: solutions beside the reference", title(self.problem)),
-                format!("The reference, by a solver in double precision, is hidden where the network agrees. {BANDS}"),
+                format!("The reference, by a solver in double precision, is hidden where a network agrees. {BANDS}"),
                 panels,
             )
         })
