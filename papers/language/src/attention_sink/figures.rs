@@ -23,7 +23,7 @@ pub fn figures(paper: &Paper, results: &Results) -> Vec<Figure> {
     .collect()
 }
 
-const BANDS: &str = "Bands and whiskers: 95 % t interval over seeds.";
+const BANDS: &str = "Means; bands and whiskers: the range over seeds, since a t interval would leave 0 to 100 %.";
 /// The tasks that arms share, with their names in captions.
 const TASKS: [(&str, &str); 2] = [("back_copy", "back-copy language"), ("text", "characters of text")];
 
@@ -43,12 +43,38 @@ fn arms<'a>(
     })
 }
 
+/// Means over seeds with their range, from curves by seed.
+fn ranges(label: &str, runs: &[Vec<(f64, f64)>]) -> Line {
+    let mut line = Line::over_seeds(label, runs);
+    for point in &mut line.points {
+        let values: Vec<f64> = runs.iter().flatten().filter(|(x, _)| *x == point.x).map(|(_, y)| *y).collect();
+        point.band = range(&values);
+    }
+    line
+}
+
+/// Smallest and largest of two or more values.
+fn range(values: &[f64]) -> Option<(f64, f64)> {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    (values.len() > 1).then_some((low, high))
+}
+
+/// The mean over seeds with their range.
+fn bar(values: Vec<f64>) -> Option<Bar> {
+    let mean = Bar::over_seeds(values.iter().copied())?;
+    Some(Bar { interval: range(&values), ..mean })
+}
+
 fn emergence(paper: &Paper, results: &Results) -> Option<Figure> {
     let mut panels = Vec::new();
     for (task, name) in TASKS {
         for (series, label) in [("sink_1", "sink of the first token (%)"), ("loss", "validation loss (nats)")] {
             let lines: Vec<Line> = arms(paper, results, task)
-                .map(|(arm, label, trials)| trials.line(series, label).coloured_as(arm))
+                .map(|(arm, label, trials)| {
+                    let runs = trials.series(series).into_iter().map(|(_, series)| series.points().collect());
+                    ranges(label, &runs.collect::<Vec<_>>()).coloured_as(arm)
+                })
                 .filter(|line| !line.points.is_empty())
                 .collect();
             if !lines.is_empty() {
@@ -84,7 +110,7 @@ fn data_amount(results: &Results) -> Option<Figure> {
         Figure::of_panels(
             "data-amount",
             "Sink and loss against the amount of training data",
-            format!("Back-copy language, softmax. {BANDS}"),
+            "Back-copy language, softmax. Bands: 95 % t interval over seeds.",
             panels,
         )
     })
@@ -92,11 +118,11 @@ fn data_amount(results: &Results) -> Option<Figure> {
 
 /// Bars of a metric, one a category.
 fn bars(label: &str, trials: &[Selection<'_>], metric: &str, factor: f64) -> BarSeries {
-    let bar = |trials: &Selection<'_>| {
+    let of = |trials: &Selection<'_>| {
         let values = trials.clone().having(metric).metric(metric).ok()?;
-        Bar::over_seeds(values.into_values().map(|value| factor * value))
+        bar(values.into_values().map(|value| factor * value).collect())
     };
-    BarSeries { label: label.to_owned(), bars: trials.iter().map(bar).collect() }
+    BarSeries { label: label.to_owned(), bars: trials.iter().map(of).collect() }
 }
 
 fn all_arms(paper: &Paper, results: &Results) -> Option<Figure> {
@@ -132,11 +158,11 @@ fn positions(paper: &Paper, results: &Results) -> Option<Figure> {
     let mut series = Vec::new();
     for (arm, label, trials) in arms(paper, results, "back_copy") {
         if arm == "softmax" || ["prefix", "fixed", "window", "random"].iter().any(|start| arm.starts_with(start)) {
-            let bar = |position: usize| {
+            let at = |position: usize| {
                 let values = trials.metric(&format!("sink_{position}")).ok()?;
-                Bar::over_seeds(values.into_values())
+                bar(values.into_values().collect())
             };
-            series.push(BarSeries { label: label.to_owned(), bars: (1..=POSITIONS).map(bar).collect() });
+            series.push(BarSeries { label: label.to_owned(), bars: (1..=POSITIONS).map(at).collect() });
         }
     }
     let plot = BarPlot {
