@@ -57,8 +57,20 @@ pub struct Evidence {
     pub n: usize,
     /// The smallest effect that n seeds would show with 80 % power.
     pub detectable: Option<f64>,
-    /// p-value of the two-sided test where there is one.
+    /// p-value where there is a test: two-sided, but for an equivalence.
     pub p_value: Option<f64>,
+    /// The same after Holm's adjustment over all claims of the paper.
+    #[serde(default)]
+    pub adjusted_p: Option<f64>,
+    /// How many more seeds would probably decide an open verdict; see [`Outlook`].
+    #[serde(default)]
+    pub outlook: Option<Outlook>,
+    /// How the parts of a composed rule belong together.
+    #[serde(default)]
+    pub composed: Option<Composed>,
+    /// The look of a sequential test that the verdict comes from.
+    #[serde(default)]
+    pub look: Option<Look>,
     /// What was found, in a sentence, with the numbers that stand beside the published ones.
     pub summary: String,
     /// The evidence of the parts of a composed rule.
@@ -68,6 +80,47 @@ pub struct Evidence {
 
 /// Level of all intervals.
 pub const LEVEL: f64 = 0.95;
+
+/// Beyond so many seeds in all no number of further ones is named.
+pub const MOST_SEEDS: u64 = 1000;
+
+/// What it would take to decide an open verdict, if mean and spread are as measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outlook {
+    /// So many more seeds decide it with 80 % power.
+    MoreSeeds(u64),
+    /// More than [`MOST_SEEDS`] in all: the effect is too small against its spread.
+    OutOfReach,
+}
+
+/// How parts make a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Composed {
+    /// All must hold.
+    AllOf,
+    /// One must hold.
+    AnyOf,
+}
+
+/// A look of a sequential test: which it was, and what it was allowed to spend.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// Which look, from 1.
+    pub number: usize,
+    /// Looks in all.
+    pub of: usize,
+    /// Seeds at this look.
+    pub seeds: u64,
+    /// Seeds at the last look.
+    pub max_seeds: u64,
+    /// The level of this look's test.
+    pub alpha: f64,
+    /// Whether the claim was decided before the last look.
+    pub early: bool,
+}
 
 impl Evidence {
     /// There are no trials to judge by.
@@ -89,6 +142,10 @@ impl Evidence {
             n,
             detectable: None,
             p_value: None,
+            adjusted_p: None,
+            outlook: None,
+            composed: None,
+            look: None,
             summary: summary.into(),
             parts: Vec::new(),
         }
@@ -100,6 +157,11 @@ impl Evidence {
     /// lies below 0. `direction_only`: the interval lies above 0 but the mean is too small, or every seed points the
     /// claimed way. `inconclusive`: all else, one seed, and any effect that is NaN or infinite.
     pub fn from_effects(quantity: impl Into<String>, effects: &[f64], min_effect: f64) -> Self {
+        Evidence::from_effects_at(quantity, effects, min_effect, LEVEL)
+    }
+
+    /// As [`Evidence::from_effects`], with an interval of this level.
+    pub fn from_effects_at(quantity: impl Into<String>, effects: &[f64], min_effect: f64, level: f64) -> Self {
         let quantity = quantity.into();
         if effects.is_empty() {
             return Evidence::not_run("no seed has all the values that the rule compares");
@@ -110,7 +172,7 @@ impl Evidence {
             return evidence;
         }
         let n = effects.len();
-        let test = stats::paired_t(effects, LEVEL, stats::Alternative::TwoSided).ok();
+        let test = stats::paired_t(effects, level, stats::Alternative::TwoSided).ok();
         let mean = effects.iter().sum::<f64>() / n as f64;
         let interval = test.as_ref().map(|test| test.interval);
         let verdict = match interval {
@@ -127,15 +189,12 @@ impl Evidence {
         };
         let asked = if min_effect > 0.0 { format!(", at least {} asked", number(min_effect)) } else { String::new() };
         Evidence {
-            verdict,
-            summary: format!("{quantity}: {found}{asked}"),
-            quantity,
+            quantity: quantity.clone(),
             effect: Some(mean),
             interval,
-            n,
             detectable: test.as_ref().map(|test| test.detectable),
             p_value: test.as_ref().map(|test| test.p_value),
-            parts: Vec::new(),
+            ..Evidence::bare(verdict, n, format!("{quantity}: {found}{asked}"))
         }
     }
 
@@ -159,40 +218,80 @@ impl Evidence {
             _ => Verdict::Inconclusive,
         };
         Evidence {
-            verdict,
             quantity: quantity.into(),
             effect: Some(held as f64 / n as f64),
-            interval: None,
-            n,
-            detectable: None,
-            p_value: None,
-            summary: format!("{} (holds in {held} of {n} seeds)", summary.into()),
-            parts: Vec::new(),
+            // A share of failing seeds of which n seeds show at least one with 80 % power.
+            detectable: Some(1.0 - (1.0 - stats::DETECTABLE_POWER).powf(1.0 / n as f64)),
+            ..Evidence::bare(verdict, n, format!("{} (holds in {held} of {n} seeds)", summary.into()))
         }
     }
 
-    /// All parts must hold: the worst verdict among them.
+    /// All parts must hold: the worst verdict among them. `contradicted` needs a part whose p-value passes Bonferroni's
+    /// correction for the number of parts, since one of many parts fails easily by chance.
     pub fn all_of(parts: Vec<Evidence>) -> Self {
-        Evidence::composed(parts, "all of", |verdicts| verdicts.max())
+        Evidence::compose(parts, Composed::AllOf, 1.0 - LEVEL)
     }
 
-    /// One part must hold: the best verdict among them.
+    /// One part must hold: the best verdict among them. `reproduced` needs a part whose p-value passes Bonferroni's
+    /// correction for the number of parts, since one of many parts holds easily by chance.
     pub fn any_of(parts: Vec<Evidence>) -> Self {
-        Evidence::composed(parts, "any of", |verdicts| verdicts.min())
+        Evidence::compose(parts, Composed::AnyOf, 1.0 - LEVEL)
     }
 
-    fn composed(
-        parts: Vec<Evidence>,
-        name: &str,
-        choose: fn(&mut dyn Iterator<Item = Verdict>) -> Option<Verdict>,
-    ) -> Self {
-        let verdict = choose(&mut parts.iter().map(|part| part.verdict)).unwrap_or(Verdict::NotRun);
-        // The part that decided lends its numbers; the others stand below it.
-        let Some(decisive) = parts.iter().find(|part| part.verdict == verdict).cloned() else {
+    /// Composes parts that were judged at the level `alpha`.
+    pub(crate) fn compose(parts: Vec<Evidence>, composed: Composed, alpha: f64) -> Self {
+        let verdicts = parts.iter().map(|part| part.verdict);
+        let (chosen, extreme, weaker) = match composed {
+            Composed::AllOf => (verdicts.max(), Verdict::Contradicted, Verdict::Inconclusive),
+            Composed::AnyOf => (verdicts.min(), Verdict::Reproduced, Verdict::DirectionOnly),
+        };
+        let chosen = chosen.unwrap_or(Verdict::NotRun);
+        // The part that decided lends its numbers: of several that could be chance the most certain one, where a part
+        // without a p-value is exact, else the first.
+        let certainty = |part: &&Evidence| part.p_value.unwrap_or(0.0);
+        let mut decisive = parts.iter().filter(|part| part.verdict == chosen);
+        let decisive = if chosen == extreme {
+            decisive.min_by(|a, b| certainty(a).total_cmp(&certainty(b)))
+        } else {
+            decisive.next()
+        };
+        let Some(decisive) = decisive.cloned() else {
             return Evidence::not_run("a composed rule without parts");
         };
+        let tested: Vec<f64> = parts.iter().filter_map(|part| part.p_value).collect();
+        let count = tested.len() as f64;
+        let corrected = |p_value: f64| (count * p_value).min(1.0);
+        let p_value = match composed {
+            _ if chosen == extreme => decisive.p_value.map(corrected),
+            Composed::AllOf => tested.iter().copied().reduce(f64::max),
+            Composed::AnyOf => tested.iter().copied().reduce(f64::min).map(corrected),
+        };
+        let by_chance = chosen == extreme && p_value.is_some_and(|p_value| p_value > alpha);
+        let name = match composed {
+            Composed::AllOf => "all of",
+            Composed::AnyOf => "any of",
+        };
         let summaries: Vec<String> = parts.iter().map(|part| format!("{}: {}", part.verdict, part.summary)).collect();
-        Evidence { summary: format!("{name} — {}", summaries.join("; ")), parts, ..decisive }
+        let note = if by_chance { "; not beyond chance for so many parts" } else { "" };
+        Evidence {
+            verdict: if by_chance { weaker } else { chosen },
+            summary: format!("{name} — {}{note}", summaries.join("; ")),
+            composed: Some(composed),
+            p_value,
+            parts,
+            ..decisive
+        }
+    }
+
+    /// What the outlook says, in words.
+    pub fn outlook_in_words(&self) -> Option<String> {
+        Some(match self.outlook? {
+            Outlook::MoreSeeds(1) => "1 more seed would probably decide it".to_owned(),
+            Outlook::MoreSeeds(more) => format!("about {more} more seeds would probably decide it"),
+            Outlook::OutOfReach => {
+                format!("more than {MOST_SEEDS} seeds would be needed: the effect is small against its spread")
+            }
+        })
     }
 
     /// The same evidence with another sentence.
