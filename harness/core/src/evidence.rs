@@ -104,6 +104,16 @@ pub enum Composed {
     AnyOf,
 }
 
+impl Composed {
+    /// The verdict that one of many parts gives easily by chance, and what it becomes where it does.
+    fn easy_by_chance(self) -> (Verdict, Verdict) {
+        match self {
+            Composed::AllOf => (Verdict::Contradicted, Verdict::Inconclusive),
+            Composed::AnyOf => (Verdict::Reproduced, Verdict::DirectionOnly),
+        }
+    }
+}
+
 /// A look of a sequential test: which it was, and what it was allowed to spend.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,8 +128,10 @@ pub struct Look {
     pub max_seeds: u64,
     /// The level of this look's test.
     pub alpha: f64,
-    /// Whether the claim was decided before the last look.
+    /// Whether this was the last word before the last look.
     pub early: bool,
+    /// Whether it was because the last look would hardly decide it either.
+    pub hopeless: bool,
 }
 
 impl Evidence {
@@ -226,31 +238,34 @@ impl Evidence {
         }
     }
 
-    /// All parts must hold: the worst verdict among them. `contradicted` needs a part whose p-value passes Bonferroni's
-    /// correction for the number of parts, since one of many parts fails easily by chance.
+    /// All parts must hold: the worst verdict among them.
+    ///
+    /// One part of many fails easily by chance: what [`crate::judge::judge`] lets stand as `contradicted` needs a part
+    /// whose p-value passes Bonferroni's correction for the number of parts.
     pub fn all_of(parts: Vec<Evidence>) -> Self {
-        Evidence::compose(parts, Composed::AllOf, 1.0 - LEVEL)
+        Evidence::compose(parts, Composed::AllOf)
     }
 
-    /// One part must hold: the best verdict among them. `reproduced` needs a part whose p-value passes Bonferroni's
-    /// correction for the number of parts, since one of many parts holds easily by chance.
+    /// One part must hold: the best verdict among them.
+    ///
+    /// One part of many holds easily by chance: what [`crate::judge::judge`] lets stand as `reproduced` needs a part whose
+    /// p-value passes Bonferroni's correction for the number of parts.
     pub fn any_of(parts: Vec<Evidence>) -> Self {
-        Evidence::compose(parts, Composed::AnyOf, 1.0 - LEVEL)
+        Evidence::compose(parts, Composed::AnyOf)
     }
 
-    /// Composes parts that were judged at the level `alpha`.
-    pub(crate) fn compose(parts: Vec<Evidence>, composed: Composed, alpha: f64) -> Self {
+    fn compose(parts: Vec<Evidence>, composed: Composed) -> Self {
         let verdicts = parts.iter().map(|part| part.verdict);
-        let (chosen, extreme, weaker) = match composed {
-            Composed::AllOf => (verdicts.max(), Verdict::Contradicted, Verdict::Inconclusive),
-            Composed::AnyOf => (verdicts.min(), Verdict::Reproduced, Verdict::DirectionOnly),
+        let (chosen, name) = match composed {
+            Composed::AllOf => (verdicts.max(), "all of"),
+            Composed::AnyOf => (verdicts.min(), "any of"),
         };
         let chosen = chosen.unwrap_or(Verdict::NotRun);
         // The part that decided lends its numbers: of several that could be chance the most certain one, where a part
         // without a p-value is exact, else the first.
         let certainty = |part: &&Evidence| part.p_value.unwrap_or(0.0);
         let mut decisive = parts.iter().filter(|part| part.verdict == chosen);
-        let decisive = if chosen == extreme {
+        let decisive = if chosen == composed.easy_by_chance().0 {
             decisive.min_by(|a, b| certainty(a).total_cmp(&certainty(b)))
         } else {
             decisive.next()
@@ -259,28 +274,35 @@ impl Evidence {
             return Evidence::not_run("a composed rule without parts");
         };
         let tested: Vec<f64> = parts.iter().filter_map(|part| part.p_value).collect();
-        let count = tested.len() as f64;
-        let corrected = |p_value: f64| (count * p_value).min(1.0);
+        let corrected = |p_value: f64| (tested.len() as f64 * p_value).min(1.0);
         let p_value = match composed {
-            _ if chosen == extreme => decisive.p_value.map(corrected),
+            _ if chosen == composed.easy_by_chance().0 => decisive.p_value.map(corrected),
             Composed::AllOf => tested.iter().copied().reduce(f64::max),
             Composed::AnyOf => tested.iter().copied().reduce(f64::min).map(corrected),
         };
-        let by_chance = chosen == extreme && p_value.is_some_and(|p_value| p_value > alpha);
-        let name = match composed {
-            Composed::AllOf => "all of",
-            Composed::AnyOf => "any of",
-        };
         let summaries: Vec<String> = parts.iter().map(|part| format!("{}: {}", part.verdict, part.summary)).collect();
-        let note = if by_chance { "; not beyond chance for so many parts" } else { "" };
         Evidence {
-            verdict: if by_chance { weaker } else { chosen },
-            summary: format!("{name} — {}{note}", summaries.join("; ")),
+            summary: format!("{name} — {}", summaries.join("; ")),
             composed: Some(composed),
             p_value,
             parts,
             ..decisive
         }
+    }
+
+    /// Composes parts anew at the level `alpha`, with the correction for their number.
+    pub(crate) fn composed(parts: Vec<Evidence>, composed: Composed, alpha: f64) -> Self {
+        Evidence::compose(parts, composed).corrected_for_parts(alpha)
+    }
+
+    /// Takes back what one of many parts may say by chance.
+    pub(crate) fn corrected_for_parts(mut self, alpha: f64) -> Self {
+        let Some((extreme, weaker)) = self.composed.map(Composed::easy_by_chance) else { return self };
+        if self.verdict == extreme && self.p_value.is_some_and(|p_value| p_value > alpha) {
+            self.verdict = weaker;
+            self.summary = format!("{}; not beyond chance for so many parts", self.summary);
+        }
+        self
     }
 
     /// What the outlook says, in words.

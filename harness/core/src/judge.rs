@@ -37,8 +37,8 @@ impl Test {
             Test::RankOrder(test) => {
                 Ok(ranked(&measure(self, results)?, test.min_effect, RankCorrelation::Kendall, level))
             }
-            Test::AllOf(parts) => Ok(Evidence::compose(apply_parts(parts, results), Composed::AllOf, 1.0 - level)),
-            Test::AnyOf(parts) => Ok(Evidence::compose(apply_parts(parts, results), Composed::AnyOf, 1.0 - level)),
+            Test::AllOf(parts) => Ok(Evidence::composed(apply_parts(parts, results), Composed::AllOf, 1.0 - level)),
+            Test::AnyOf(parts) => Ok(Evidence::composed(apply_parts(parts, results), Composed::AnyOf, 1.0 - level)),
             Test::Custom => measure(self, results).map(|_| Evidence::not_run("a custom claim")),
         }
     }
@@ -78,9 +78,9 @@ fn guarded(mut evidence: Evidence, level: f64) -> Evidence {
         let said = evidence.verdict;
         let parts: Vec<Evidence> = evidence.parts.iter().map(|part| guarded(part.clone(), level)).collect();
         if parts == evidence.parts {
-            return not_beyond_chance(evidence);
+            return not_beyond_chance(evidence).corrected_for_parts(1.0 - level);
         }
-        let anew = Evidence::compose(parts, composed, 1.0 - level);
+        let anew = Evidence::composed(parts, composed, 1.0 - level);
         // The paper may have said less than its parts do; it is never made to say more.
         let verdict = weaker_of(said, anew.verdict);
         let summary = if verdict == said { evidence.summary } else { anew.summary.clone() };

@@ -1,7 +1,7 @@
 //! How many more seeds would probably decide an open verdict.
 
 use crate::claim::Test;
-use crate::evidence::{Composed, Evidence, MOST_SEEDS, Outlook, Verdict};
+use crate::evidence::{Composed, Evidence, LEVEL, MOST_SEEDS, Outlook, Verdict};
 use crate::stats::{self, DETECTABLE_POWER};
 
 /// Adds the outlook to evidence that is open, and to its parts; `alpha` is the level of the test.
@@ -97,3 +97,42 @@ pub fn settled(evidence: &Evidence, test: &Test) -> bool {
         (_, Some(interval)) => interval.low > 0.0 && interval.high < test.min_effect(),
     }
 }
+
+/// Whether `max` seeds would hardly decide an open claim, at the level `alpha` of the look at that number: not even if the
+/// true effect were at the far end of its 95 % interval. Stopping there costs little power and no level, since it claims
+/// nothing.
+pub fn hopeless(evidence: &Evidence, test: &Test, max: u64, alpha: f64) -> bool {
+    if let Some(composed) = evidence.composed {
+        let parts = evidence.parts.iter().enumerate().filter(|(_, part)| open(part));
+        let mut hopeless_parts =
+            parts.map(|(index, part)| hopeless(part, test.parts().get(index).unwrap_or(&Test::Custom), max, alpha));
+        return match composed {
+            Composed::AllOf => hopeless_parts.any(|hopeless| hopeless),
+            Composed::AnyOf => hopeless_parts.all(|hopeless| hopeless),
+        };
+    }
+    let (Some(effect), Some(interval)) = (evidence.effect, evidence.interval) else { return false };
+    // A few seeds know little of their spread, and equivalence is shown by the absence of an effect.
+    if evidence.n < FEWEST_TO_GIVE_UP || matches!(test, Test::Equivalence(_)) {
+        return false;
+    }
+    let (centre, half) = match test {
+        Test::Ratio(test) => {
+            let Some(limit) = test.at_most.or(test.at_least) else { return false };
+            (effect.ln() - limit.ln(), 0.5 * (interval.high.ln() - interval.low.ln()))
+        }
+        _ => (effect, 0.5 * interval.width()),
+    };
+    let (Ok(critical), Ok(usual)) =
+        (stats::t_critical(evidence.n, interval.level), stats::t_critical(evidence.n, LEVEL))
+    else {
+        return false;
+    };
+    let error = half / critical;
+    let max = usize::try_from(max).unwrap_or(usize::MAX);
+    let shown = stats::detectable_effect(error * (evidence.n as f64).sqrt(), max, alpha, DETECTABLE_POWER);
+    shown.is_ok_and(|shown| centre.abs() + usual * error < shown)
+}
+
+/// Seeds before which no claim is given up.
+const FEWEST_TO_GIVE_UP: usize = 5;

@@ -6,11 +6,10 @@ use harness_core::claim::{
     Test, Trend,
 };
 use harness_core::evidence::{Evidence, LEVEL, Verdict};
-use harness_core::outlook;
 use harness_core::paper::Profile;
 use harness_core::record::Record;
 use harness_core::results::Results;
-use harness_core::sequential::Schedule;
+use harness_core::sequential::{Schedule, look_by_look};
 use harness_core::stats::{DETECTABLE_POWER, detectable_effect};
 use rand::{Rng, RngExt};
 use serde::Serialize;
@@ -338,21 +337,12 @@ fn until_decided(n: usize, shape: Shape, holds: bool, rng: &mut impl Rng) -> Out
     let test = kind.test();
     let (records, truth) = kind.records(MAX_SEEDS as usize, shape, effect, holds, rng);
     let all = Results::new("", Profile::Quick, records);
-    let mut last = (Evidence::not_run(""), 0);
-    for (look, alpha) in schedule.looks.iter().zip(schedule.alphas()) {
-        let results = all.first_seeds(*look).at_level(1.0 - alpha);
-        let evidence = test.apply(&results).unwrap_or_else(|error| Evidence::not_run(error.to_string()));
-        let settled = outlook::settled(&evidence, &test);
-        last = (evidence, *look as usize);
-        if settled {
-            break;
-        }
-    }
-    let (evidence, seeds) = last;
+    let judge = |results: &Results| test.apply(results).unwrap_or_else(|error| Evidence::not_run(error.to_string()));
+    let evidence = look_by_look(&judge, &test, &all, &schedule, MAX_SEEDS);
     Outcome {
         reproduced: evidence.verdict == Verdict::Reproduced,
         contradicted: evidence.verdict == Verdict::Contradicted,
         covers: evidence.interval.map(|interval| interval.contains(truth)),
-        seeds,
+        seeds: evidence.look.map_or(0, |look| look.seeds as usize),
     }
 }

@@ -6,12 +6,17 @@ use std::process::ExitCode;
 use clap::Args;
 use harness_core::text::did_you_mean;
 
-use super::layout::{WIDTH, wrap};
+use super::layout::wrap;
 use super::places::Places;
 use super::{Failure, report};
 use crate::explain;
 use crate::run::judged::Judged;
 use crate::run::manifest::Manifest;
+
+/// Columns of a line.
+const WIDE: usize = 100;
+/// Columns of the label that a line begins with.
+const LABEL: usize = 11;
 
 /// Options of `explain`.
 #[derive(Args)]
@@ -68,7 +73,7 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
             writeln!(std::io::stdout(), "{}", json(&explanation)?)?;
         } else {
             for line in explanation.text(arguments.all).lines() {
-                writeln!(out, "{}", wrap(line, "             ", WIDTH.max(100)))?;
+                writeln!(out, "{}", laid_out(line))?;
             }
         }
     }
@@ -79,6 +84,17 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
             judged.damaged.len()
         ))),
     }
+}
+
+/// A line of at most a hundred columns; what goes on below it stands under the text, beside the label.
+fn laid_out(line: &str) -> String {
+    if line.chars().count() <= WIDE {
+        return line.to_owned();
+    }
+    let label: String = line.chars().take(LABEL).collect();
+    let text: String = line.chars().skip(LABEL).collect();
+    let beside = " ".repeat(LABEL);
+    format!("{label}{}", wrap(&format!("{beside}{text}"), &beside, WIDE).trim_start())
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
