@@ -72,6 +72,8 @@ fn an_open_claim_ends_at_the_largest_number_of_seeds() {
     assert_ne!(evidence["verdict"], "reproduced");
     assert_eq!((&evidence["n"], &evidence["look"]["early"]), (&json!(3), &json!(false)));
     assert!(evidence["summary"].as_str().unwrap().contains("at 3 of at most 3 seeds (look 2 of 2"), "{evidence}");
+    let looks: Vec<Value> = ran.events().into_iter().filter(|event| event["event"] == "look").collect();
+    assert_eq!(looks.last().unwrap()["exhausted"], 1);
 }
 
 #[test]
@@ -238,7 +240,7 @@ fn changed_settings_are_named_and_metrics_that_move_are_listed() {
     bench.run("reproduce passes --profile quick --seeds 4 --set steps=9").code(0);
     let runs = runs(&bench);
     let ran = bench.run(&format!("compare {} {}", runs[0], runs[1])).code(0);
-    assert!(ran.out.contains("1 claims that both runs have, 0 got worse"), "{}", ran.out);
+    assert!(ran.out.contains("Claims that both runs have: 1; 0 got worse"), "{}", ran.out);
     // Another run folder, by its path, with the store beside it.
     let path = bench.reports().join(&runs[1]);
     let mut command = bench.command(&["compare", &runs[0]]);

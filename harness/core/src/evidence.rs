@@ -277,6 +277,12 @@ impl Evidence {
         let corrected = |p_value: f64| (tested.len() as f64 * p_value).min(1.0);
         let p_value = match composed {
             _ if chosen == composed.easy_by_chance().0 => decisive.p_value.map(corrected),
+            // A part that does not hold exactly has no p-value, and so has the whole.
+            Composed::AllOf
+                if parts.iter().any(|part| part.p_value.is_none() && part.verdict != Verdict::Reproduced) =>
+            {
+                None
+            }
             Composed::AllOf => tested.iter().copied().reduce(f64::max),
             Composed::AnyOf => tested.iter().copied().reduce(f64::min).map(corrected),
         };

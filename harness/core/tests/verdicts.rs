@@ -116,6 +116,8 @@ fn one_of_many_parts_has_to_pass_for_their_number() {
     // What fails exactly needs no correction.
     let exact = Evidence::from_checks("rule", &[false, false], "fails");
     assert_eq!(judged(Evidence::all_of(vec![exact, noise(), noise()])).verdict, Verdict::Contradicted);
+    let mixed = Evidence::from_checks("rule", &[true, true, false], "holds");
+    assert_eq!(judged(Evidence::all_of(vec![mixed, good.clone()])).p_value, None, "an exact part that does not hold");
     // All must hold: as sure as the least sure part.
     let all = judged(Evidence::all_of(vec![good.clone(), Evidence::from_effects("z", &[1.0, 1.01, 0.99], 0.0)]));
     assert_eq!((all.verdict, all.p_value), (Verdict::Reproduced, good.p_value));

@@ -85,7 +85,7 @@ pub fn simulate(draws: usize) -> Vec<Row> {
 
 fn row(kind: Kind, n: usize, shape: Shape, draws: usize) -> Row {
     let draws = draws / kind.cost();
-    let place = (kind as u64) << 32 | (shape as u64) << 16 | n as u64;
+    let place = ((kind as u64) << 32) | ((shape as u64) << 16) | n as u64;
     let mut rng = ChaCha12Rng::seed_from_u64(place);
     let count = |holds: usize| holds as f64 / draws as f64;
     let (mut reproduced, mut contradicted, mut covered, mut intervals, mut found) = (0, 0, 0, 0, 0);

@@ -37,7 +37,7 @@ fn verdicts(out: &mut String, comparison: &Comparison) {
     let (worse, better) = (count(Change::Worse), count(Change::Better));
     let _ = writeln!(
         out,
-        "Of {} claims that both runs have, {worse} got worse, {better} got better, {} have the same verdict.",
+        "Claims that both runs have: {}; {worse} got worse, {better} got better, {} have the same verdict.",
         comparison.compared_claims,
         comparison.compared_claims - worse - better
     );
@@ -78,7 +78,7 @@ fn metrics(out: &mut String, comparison: &Comparison) {
     let _ = writeln!(out, "\n## Metrics\n");
     let _ = writeln!(
         out,
-        "Of {} metrics that both runs have, {} are equal to the last bit and {} moved beyond noise.",
+        "Metrics that both runs have: {}; {} are equal to the last bit, {} moved beyond noise.",
         metrics.compared,
         metrics.identical,
         metrics.moved.len()

@@ -87,7 +87,7 @@ pub fn run(
         }
         let mut next = looks.clone();
         let mut open = Vec::new();
-        let mut settled = 0;
+        let (mut settled, mut exhausted) = (0, 0);
         for paper in &all.papers {
             let Some(taken) = next.get_mut(&paper.paper.slug) else { continue };
             for (claim, evidence) in judged(paper, taken, selection, store)? {
@@ -98,6 +98,7 @@ pub fn run(
                         open.push((format!("{} {}", paper.paper.slug, claim.id), following));
                         taken.claims.insert(claim.id, following);
                     }
+                    None if !decided(&claim, &evidence) => exhausted += 1,
                     _ => settled += 1,
                 }
             }
@@ -106,7 +107,7 @@ pub fn run(
         let expected = expected(&further, store) / options.jobs.max(1) as f64;
         let late = limits.budget.is_some_and(|budget| start.elapsed().as_secs_f64() + expected > budget.as_secs_f64());
         let stopped = (late && !open.is_empty()).then_some("the budget allows no further look");
-        sink.event(&Event::Look { open: &open, settled, stopped });
+        sink.event(&Event::Look { open: &open, settled, exhausted, stopped });
         if open.is_empty() || stopped.is_some() {
             return Ok(Ran { plan, summary: total, looks });
         }

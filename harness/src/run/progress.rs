@@ -48,6 +48,8 @@ pub enum Event<'a> {
         open: &'a [(String, u64)],
         /// Claims that are settled.
         settled: usize,
+        /// Claims that are open after the last look.
+        exhausted: usize,
         /// Why no seed is added although claims are open.
         stopped: Option<&'a str>,
     },
@@ -90,8 +92,11 @@ fn first_line(reason: &str) -> &str {
 }
 
 /// A look in a line.
-fn look(open: &[(String, u64)], settled: usize, stopped: Option<&str>) -> String {
+fn look(open: &[(String, u64)], settled: usize, exhausted: usize, stopped: Option<&str>) -> String {
     let claims = |count: usize| if count == 1 { "1 claim".to_owned() } else { format!("{count} claims") };
+    if open.is_empty() && exhausted > 0 {
+        return format!("{} settled, {exhausted} open after the last look: no seed is added", claims(settled));
+    }
     if open.is_empty() {
         return format!("{} settled: no seed is added", claims(settled));
     }
@@ -149,8 +154,8 @@ impl Sink for Bars {
                     let _ = self.bars.println(format!("failed: {}: {}", name(planned), first_line(reason)));
                 }
             }
-            Event::Look { open, settled, stopped } => {
-                let _ = self.bars.println(look(open, *settled, *stopped));
+            Event::Look { open, settled, exhausted, stopped } => {
+                let _ = self.bars.println(look(open, *settled, *exhausted, *stopped));
             }
             Event::Warning(text) => {
                 let _ = self.bars.println(format!("warning: {text}"));
@@ -205,7 +210,7 @@ impl Sink for Lines {
                     Self::say(&format!("failed: {ended}: {}", first_line(reason)));
                 }
             }
-            Event::Look { open, settled, stopped } => Self::say(&look(open, *settled, *stopped)),
+            Event::Look { open, settled, exhausted, stopped } => Self::say(&look(open, *settled, *exhausted, *stopped)),
             Event::Warning(text) => Self::say(&format!("warning: {text}")),
             Event::Tick if self.last.elapsed() > Duration::from_secs(5) => {
                 self.last = Instant::now();
@@ -273,8 +278,8 @@ impl Sink for Json {
                 "metrics": record.metrics,
                 "cost": record.cost,
             })),
-            Event::Look { open, settled, stopped } => Self::line(&serde_json::json!({
-                "event": "look", "open": open, "settled": settled, "stopped": stopped,
+            Event::Look { open, settled, exhausted, stopped } => Self::line(&serde_json::json!({
+                "event": "look", "open": open, "settled": settled, "exhausted": exhausted, "stopped": stopped,
             })),
             Event::Warning(text) => Self::line(&serde_json::json!({"event": "warning", "message": text})),
             Event::Tick => {}
