@@ -16,6 +16,10 @@ pub enum Activation {
     Relu,
     /// tanh x.
     Tanh,
+    /// sin x.
+    Sine,
+    /// x·sigmoid(x), also called SiLU.
+    Swish,
 }
 
 impl Activation {
@@ -24,6 +28,8 @@ impl Activation {
         match self {
             Activation::Relu => activation::relu(x),
             Activation::Tanh => activation::tanh(x),
+            Activation::Sine => x.sin(),
+            Activation::Swish => activation::silu(x),
         }
     }
 
@@ -33,6 +39,11 @@ impl Activation {
             // Not a conversion of the switches, which forgets that the device records gradients.
             Activation::Relu => x.zeros_like().mask_fill(x.greater_elem(0.0), 1.0),
             Activation::Tanh => -(activation::tanh(x).square() - 1.0),
+            Activation::Sine => x.cos(),
+            Activation::Swish => {
+                let sigma = activation::sigmoid(x.clone());
+                sigma.clone() - sigma.clone() * x * (sigma - 1.0)
+            }
         }
     }
 }
@@ -56,11 +67,12 @@ pub struct Mlp<B: burn::tensor::backend::Backend = Backend> {
 }
 
 impl Mlp {
-    /// Layers of the given widths, input first; He initialisation for ReLU, Glorot for tanh.
+    /// Layers of the given widths, input first; He initialisation for ReLU and swish, Glorot for tanh and
+    /// sine.
     pub fn new(widths: &[usize], activation: Activation, rng: &mut impl Rng, device: &Device) -> Self {
         let init = match activation {
-            Activation::Relu => Init::He,
-            Activation::Tanh => Init::Glorot,
+            Activation::Relu | Activation::Swish => Init::He,
+            Activation::Tanh | Activation::Sine => Init::Glorot,
         };
         Self::with_init(widths, activation, init, rng, device)
     }

@@ -36,7 +36,7 @@ impl Init {
         }
     }
 
-    fn draw<const D: usize>(
+    pub(crate) fn draw<const D: usize>(
         self,
         shape: [usize; D],
         fan_in: usize,
@@ -50,7 +50,13 @@ impl Init {
         }
     }
 
-    fn bias(self, size: usize, fan_in: usize, rng: &mut impl Rng, device: &Device) -> harness_core::backend::Tensor<1> {
+    pub(crate) fn bias(
+        self,
+        size: usize,
+        fan_in: usize,
+        rng: &mut impl Rng,
+        device: &Device,
+    ) -> harness_core::backend::Tensor<1> {
         match self {
             Init::Uniform => init::uniform([size], self.std(fan_in, size), rng, device),
             _ => harness_core::backend::Tensor::zeros([size], device),

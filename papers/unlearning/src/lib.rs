@@ -3,5 +3,7 @@
 
 use harness_core::PaperReproduction;
 
+pub mod npo;
+
 /// All papers of this family, by slug.
-pub static PAPERS: &[&dyn PaperReproduction] = &[];
+pub static PAPERS: &[&dyn PaperReproduction] = &[&npo::REPRODUCTION];

@@ -5,110 +5,37 @@ use harness_core::weights::Weights;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::dataset::{self, Uploaded};
-use super::hyperparameter::Constraint;
-use super::network::NetworkSizes;
-use super::regularise::{Sizes, Strengths, Target};
+use super::corpus;
+use super::dataset;
+use super::image_task::ImageTask;
 use super::response::{exact_response, ridge};
-use super::settings::{Arm, Cell, Hyperparameter, Method, Settings, Theory};
-use super::training::{Fit, Path, Problem, Run, SelfTuning, fit_plain, fit_self_tuning};
+use super::settings::{Arm, Cell, Method, Model, Settings, TaskSettings, Theory};
+use super::strengths::Strengths;
+use super::task::Task;
+use super::text_task::TextTask;
+use super::training::{Fit, Path, Run, SelfTuning, fit_plain, fit_self_tuning};
+use super::tuned::Tuned;
 
 /// Runs an arm.
 ///
 /// # Errors
 /// Those of the data set; [`Error::Cancelled`] where the user asked to stop.
 pub fn run(arm: &Arm, cell: &Cell, settings: &Settings, trial: &Trial, lab: &mut Lab) -> Result<()> {
-    if arm.method == Method::Theory {
+    let Some(task) = cell.task(arm, settings)? else {
         return theory(&settings.theory, lab);
-    }
-    let data = dataset::open(settings, trial, lab)?;
-    lab.text("data", data.source.clone());
-    let device = lab.device().clone();
-    let inputs = data.height * data.width;
-    let problem = Problem {
-        train: Uploaded::new(&data.train, inputs, &device),
-        validation: Uploaded::new(&data.validation, inputs, &device),
-        test: Uploaded::new(&data.test, inputs, &device),
-        sizes: Sizes { height: data.height, width: data.width, hidden: settings.hidden },
-        network: NetworkSizes { inputs, hidden: settings.hidden, classes: data.classes },
     };
-    let experiment = Experiment { settings, problem, tuned: Tuned::new(&settings.hyperparameters)? };
-    match arm.method {
-        Method::Default => experiment.one(|_| experiment.tuned.starts(), lab),
-        Method::Grid => {
-            let found = experiment.grid(lab)?;
-            experiment.record_search(&found, lab);
-            Ok(())
+    let device = lab.device().clone();
+    match task.model {
+        Model::Perceptron { .. } | Model::Alexnet { .. } => {
+            let data = dataset::open(task, trial, lab)?;
+            lab.text("data", data.source.clone());
+            Experiment::new(ImageTask::new(&data, task, &device)?, task)?.run(arm, cell, lab)
         }
-        Method::Random => {
-            let found = experiment.search(experiment.draws(lab), lab)?;
-            experiment.record_search(&found, lab);
-            Ok(())
+        Model::Lstm { words, units, steps } => {
+            let corpus = corpus::open(task, words, trial, lab)?;
+            lab.text("data", corpus.source.clone());
+            Experiment::new(TextTask::new(&corpus, units, steps, task, &device)?, task)?.run(arm, cell, lab)
         }
-        Method::Stn { tune_scales } => {
-            let (fit, path) = experiment.self_tuning(tune_scales, lab)?;
-            record_fit(&fit, lab);
-            record_path(&path, &experiment.tuned, settings.steps_per_epoch(), lab);
-            Ok(())
-        }
-        Method::Replay => {
-            let (_, path) = experiment.self_tuning(true, lab)?;
-            let schedule: Vec<Strengths> = path.schedule.iter().map(|h| experiment.tuned.strengths(h)).collect();
-            experiment.one(|step| schedule.get(step).copied().unwrap_or_default(), lab)
-        }
-        Method::Final => {
-            let (_, path) = experiment.self_tuning(true, lab)?;
-            experiment.one(|_| experiment.tuned.strengths(&path.last), lab)
-        }
-        Method::Fixed => {
-            let winner = experiment.grid(lab)?.winner_rate(&settings.grid);
-            lab.record("dropout", winner);
-            experiment.one(|_| experiment.tuned.with_dropout(winner), lab)
-        }
-        Method::Retrained => experiment.retrained(lab),
-        Method::Shared => {
-            let start = cell.start(arm, settings)?.unwrap_or_default();
-            experiment.shared(start, lab)
-        }
-        Method::Theory => Ok(()),
-    }
-}
-
-/// What is tuned, as the runs need it.
-struct Tuned {
-    targets: Vec<Target>,
-    constraints: Vec<Constraint>,
-    starts: Vec<f64>,
-}
-
-impl Tuned {
-    fn new(hyperparameters: &[Hyperparameter]) -> Result<Self> {
-        Ok(Tuned {
-            targets: hyperparameters.iter().map(|one| one.target).collect(),
-            constraints: hyperparameters.iter().map(Hyperparameter::constraint).collect::<Result<_>>()?,
-            starts: hyperparameters.iter().map(|one| one.start).collect(),
-        })
-    }
-
-    /// Strengths at unconstrained values.
-    fn strengths(&self, h: &[f64]) -> Strengths {
-        let values: Vec<f64> = self.constraints.iter().zip(h).map(|(constraint, h)| constraint.value(*h)).collect();
-        Strengths::new(&self.targets, &values)
-    }
-
-    fn starts(&self) -> Strengths {
-        Strengths::new(&self.targets, &self.starts)
-    }
-
-    /// All dropout rates at `rate`, all else at the start.
-    fn with_dropout(&self, rate: f64) -> Strengths {
-        let values: Vec<f64> = self
-            .targets
-            .iter()
-            .zip(&self.starts)
-            .map(|(target, start)| if target.is_dropout() { rate } else { *start })
-            .collect();
-        Strengths::new(&self.targets, &values)
     }
 }
 
@@ -128,34 +55,86 @@ impl Search {
     }
 }
 
-struct Experiment<'a> {
-    settings: &'a Settings,
-    problem: Problem,
+struct Experiment<'a, T: Task> {
+    task: T,
+    settings: &'a TaskSettings,
     tuned: Tuned,
 }
 
-impl Experiment<'_> {
+impl<'a, T: Task> Experiment<'a, T> {
+    fn new(task: T, settings: &'a TaskSettings) -> Result<Self> {
+        Ok(Experiment { task, settings, tuned: Tuned::new(&settings.hyperparameters, &settings.held)? })
+    }
+
+    fn run(&self, arm: &Arm, cell: &Cell, lab: &mut Lab) -> Result<()> {
+        match arm.method {
+            Method::Default => self.one(|_| self.tuned.starts(), lab),
+            Method::Grid => {
+                let found = self.grid(lab)?;
+                self.record_search(&found, lab);
+                Ok(())
+            }
+            Method::Random => {
+                let found = self.search(self.draws(lab), lab)?;
+                self.record_search(&found, lab);
+                Ok(())
+            }
+            Method::Stn { tune_scales } => {
+                let (fit, path) = self.self_tuning(tune_scales, lab)?;
+                record_fit::<T>(&fit, lab);
+                record_path(&path, &self.tuned, self.task.steps_per_epoch(), lab);
+                Ok(())
+            }
+            Method::Replay => {
+                let (_, path) = self.self_tuning(true, lab)?;
+                let schedule: Vec<Strengths> = path.schedule.iter().map(|h| self.tuned.strengths(h)).collect();
+                self.one(|step| schedule.get(step).copied().unwrap_or_default(), lab)
+            }
+            Method::Final => {
+                let (_, path) = self.self_tuning(true, lab)?;
+                self.one(|_| self.tuned.strengths(&path.last), lab)
+            }
+            Method::Fixed => {
+                let winner = self.grid(lab)?.winner_rate(&self.settings.grid);
+                lab.record("dropout", winner);
+                self.one(|_| self.tuned.with_dropout(winner), lab)
+            }
+            Method::Retrained => self.retrained(lab),
+            Method::Shared => {
+                let start = cell.start(arm, self.settings)?.unwrap_or_default();
+                self.shared(start, lab)
+            }
+            Method::Theory => Ok(()),
+        }
+    }
+
     /// As many training steps as the paper's method takes.
     fn training_steps(&self) -> usize {
-        self.settings.epochs * self.settings.steps_per_epoch()
+        self.settings.epochs * self.task.steps_per_epoch()
+    }
+
+    /// Training and validation steps of the paper's method, which the searches share among their runs.
+    fn budget(&self) -> usize {
+        let rest = self.training_steps() - self.settings.warm_up * self.task.steps_per_epoch();
+        self.training_steps() + rest / self.settings.train_steps * self.settings.validation_steps
     }
 
     /// A plain network in full.
     fn one(&self, schedule: impl Fn(usize) -> Strengths, lab: &mut Lab) -> Result<()> {
-        let fit = fit_plain(&self.problem, self.settings, Run::alone(self.training_steps()), schedule, lab)?;
-        record_fit(&fit, lab);
+        let fit = fit_plain(&self.task, self.settings, Run::alone(self.training_steps()), schedule, lab)?;
+        record_fit::<T>(&fit, lab);
         Ok(())
     }
 
     /// Plain networks with these strengths, which share the steps of the paper's method among them.
     fn search(&self, candidates: Vec<Strengths>, lab: &mut Lab) -> Result<Search> {
-        let steps = (self.settings.budget() / candidates.len().max(1)).max(1);
+        let steps = (self.budget() / candidates.len().max(1)).max(1);
         let total = steps * candidates.len();
         let fits = candidates
             .into_iter()
             .enumerate()
             .map(|(at, strengths)| {
-                fit_plain(&self.problem, self.settings, Run { steps, before: at * steps, total }, |_| strengths, lab)
+                fit_plain(&self.task, self.settings, Run { steps, before: at * steps, total }, |_| strengths, lab)
             })
             .collect::<Result<_>>()?;
         Ok(Search { fits })
@@ -184,11 +163,12 @@ impl Experiment<'_> {
                     .hyperparameters
                     .iter()
                     .map(|one| {
-                        let value = one.range.0 + (one.range.1 - one.range.0) * rng.random::<f64>();
+                        let (low, high) = one.drawn().unwrap_or((one.start, one.start));
+                        let value = low + (high - low) * rng.random::<f64>();
                         if one.discrete { value.floor() } else { value }
                     })
                     .collect();
-                Strengths::new(&self.tuned.targets, &values)
+                self.tuned.at(&values)
             })
             .collect()
     }
@@ -201,7 +181,7 @@ impl Experiment<'_> {
             steps += fit.steps as f64;
         }
         if let Some((at, fit)) = search.winner() {
-            record_metrics(fit, lab);
+            record_metrics::<T>(fit, lab);
             lab.record("winner", at as f64);
         }
         lab.record("steps", steps);
@@ -210,10 +190,8 @@ impl Experiment<'_> {
 
     fn self_tuning(&self, tune_scales: bool, lab: &mut Lab) -> Result<(Fit, Path)> {
         let kept = lab.stage("stn", &(self.settings, tune_scales), |lab| {
-            let hyperparameters = &self.settings.hyperparameters;
-            let tuning = SelfTuning::new(&self.problem, self.settings, hyperparameters, tune_scales, lab)?;
-            let (epochs, warm_up) = (self.settings.epochs, self.settings.warm_up);
-            let (fit, path) = fit_self_tuning(&self.problem, self.settings, tuning, epochs, warm_up, lab)?;
+            let tuning = SelfTuning::new(&self.task, self.settings, &self.tuned, tune_scales, lab)?;
+            let (fit, path) = fit_self_tuning(tuning, self.settings.epochs, self.settings.warm_up, lab)?;
             let mut kept = Weights::new();
             keep_fit(&fit, "", &mut kept);
             keep_path(&path, &mut kept);
@@ -230,7 +208,7 @@ impl Experiment<'_> {
             let h: Vec<f64> = path.last.iter().zip(&path.last_scales).map(|(h, scale)| h + shift * scale).collect();
             let strengths = self.tuned.strengths(&h);
             let run = Run { steps, before: at * steps, total: 2 * steps };
-            let fit = fit_plain(&self.problem, self.settings, run, |_| strengths, lab)?;
+            let fit = fit_plain(&self.task, self.settings, run, |_| strengths, lab)?;
             lab.record(&format!("retrained_loss_{name}"), fit.last_validation_loss);
         }
         for (name, loss) in ["below", "here", "above"].into_iter().zip(path.shifted_loss) {
@@ -239,21 +217,21 @@ impl Experiment<'_> {
         Ok(())
     }
 
-    /// The paper's method on one dropout rate; scaling and cutout are off.
+    /// The paper's method on one dropout rate; all else is off or held.
     fn shared(&self, start: f64, lab: &mut Lab) -> Result<()> {
-        let hyperparameters = [self.settings.shared_dropout(start)];
-        let tuning = SelfTuning::new(&self.problem, self.settings, &hyperparameters, true, lab)?;
+        let tuned = Tuned::new(&[self.settings.shared_dropout(start)], &self.settings.held)?;
+        let tuning = SelfTuning::new(&self.task, self.settings, &tuned, true, lab)?;
         let shared = self.settings.shared;
-        let (fit, path) = fit_self_tuning(&self.problem, self.settings, tuning, shared.epochs, shared.warm_up, lab)?;
-        record_fit(&fit, lab);
-        record_path(&path, &Tuned::new(&hyperparameters)?, self.settings.steps_per_epoch(), lab);
+        let (fit, path) = fit_self_tuning(tuning, shared.epochs, shared.warm_up, lab)?;
+        record_fit::<T>(&fit, lab);
+        record_path(&path, &tuned, self.task.steps_per_epoch(), lab);
         Ok(())
     }
 }
 
-fn record_fit(fit: &Fit, lab: &mut Lab) {
+fn record_fit<T: Task>(fit: &Fit, lab: &mut Lab) {
     record_curve(&fit.curve, 0.0, lab);
-    record_metrics(fit, lab);
+    record_metrics::<T>(fit, lab);
     lab.record("steps", fit.steps as f64);
     lab.record_time("training_ms", fit.milliseconds);
 }
@@ -264,7 +242,7 @@ fn record_curve(curve: &[(f64, f64)], steps_before: f64, lab: &mut Lab) {
     }
 }
 
-fn record_metrics(fit: &Fit, lab: &mut Lab) {
+fn record_metrics<T: Task>(fit: &Fit, lab: &mut Lab) {
     for (name, value) in [
         ("validation_loss", fit.validation_loss),
         ("validation_accuracy", fit.validation_accuracy),
@@ -273,6 +251,10 @@ fn record_metrics(fit: &Fit, lab: &mut Lab) {
         ("last_validation_loss", fit.last_validation_loss),
     ] {
         lab.record(name, value);
+    }
+    if T::WORDS {
+        lab.record("validation_perplexity", fit.validation_loss.exp());
+        lab.record("test_perplexity", fit.test_loss.exp());
     }
 }
 

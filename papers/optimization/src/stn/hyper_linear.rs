@@ -7,7 +7,7 @@ use papers_kit::init;
 use rand::Rng;
 
 /// Standard deviation of the response matrix at the start: small, so that the layer starts as a plain one.
-const RESPONSE_STD: f64 = 0.01;
+pub(super) const RESPONSE_STD: f64 = 0.01;
 
 /// The tensors of a layer with I inputs, O outputs and H hyper-parameters.
 #[derive(Debug, Clone)]
@@ -81,18 +81,25 @@ pub struct HyperLinearConfig {
     inputs: usize,
     outputs: usize,
     hyperparameters: usize,
+    scaled: bool,
 }
 
 impl HyperLinearConfig {
     /// A layer of these sizes.
     pub fn new(inputs: usize, outputs: usize, hyperparameters: usize) -> Self {
-        HyperLinearConfig { inputs, outputs, hyperparameters }
+        HyperLinearConfig { inputs, outputs, hyperparameters, scaled: true }
+    }
+
+    /// The same layer with α = 1 throughout, as in the authors' language model: one number that scales a whole layer
+    /// would take most of a gradient that is clipped by its norm.
+    pub fn without_scale(self) -> Self {
+        HyperLinearConfig { scaled: false, ..self }
     }
 
     /// Draws Wᵉ, bᵉ from `rng` exactly as a plain layer does, so that both start alike; Wʰ, bʰ from the same
     /// distribution and V ~ N(0, 0.01²) from `response`. α = 1.
     pub fn init(self, rng: &mut impl Rng, response: &mut impl Rng, device: &Device) -> HyperLinear {
-        let HyperLinearConfig { inputs, outputs, hyperparameters } = self;
+        let HyperLinearConfig { inputs, outputs, hyperparameters, scaled } = self;
         let bound = 1.0 / (inputs as f64).sqrt();
         let elem_weight = init::uniform([inputs, outputs], bound, rng, device);
         let elem_bias = init::uniform([outputs], bound, rng, device);
@@ -105,7 +112,7 @@ impl HyperLinearConfig {
             hyper_weight: Param::from_tensor(hyper_weight),
             hyper_bias: Param::from_tensor(hyper_bias),
             response: Param::from_tensor(gates),
-            elem_scale: Param::from_tensor(Tensor::ones([1], device)),
+            elem_scale: Param::from_tensor(Tensor::ones([1], device)).set_require_grad(scaled),
         }
     }
 }
@@ -127,15 +134,19 @@ impl HyperLinear {
     /// # Errors
     /// As [`hyper_linear`].
     pub fn forward(&self, x: Tensor<2>, h: Tensor<2>) -> Result<Tensor<2>> {
-        let weights = HyperWeights {
+        hyper_linear(x, h, self.weights())
+    }
+
+    /// The tensors, for a caller that changes them before use, such as one that drops weights.
+    pub fn weights(&self) -> HyperWeights {
+        HyperWeights {
             elem_weight: self.elem_weight.val(),
             elem_bias: self.elem_bias.val(),
             hyper_weight: self.hyper_weight.val(),
             hyper_bias: self.hyper_bias.val(),
             response: self.response.val(),
             elem_scale: self.elem_scale.val(),
-        };
-        hyper_linear(x, h, weights)
+        }
     }
 }
 
@@ -178,6 +189,19 @@ mod tests {
         let x = Tensor::from_data([[0.0], [0.0], [1.0]], &device);
         let h = Tensor::from_data([[0.0], [1.0], [2.0]], &device);
         assert_eq!(read_f32(hyper_linear(x, h, weights).unwrap()), [0.5, 0.5 + 21.0, 0.5 + 20.0 + 42.0]);
+    }
+
+    #[test]
+    fn without_scale_alpha_has_no_gradient() {
+        let device = DeviceChoice::Cpu.open().unwrap();
+        for scaled in [true, false] {
+            let config = HyperLinearConfig::new(6, 4, 2);
+            let config = if scaled { config } else { config.without_scale() };
+            let layer = config.init(&mut rng("init"), &mut rng("response"), &device);
+            let x = init::normal([3, 6], 1.0, &mut rng("x"), &device);
+            let y = layer.forward(x, Tensor::ones([3, 2], &device)).unwrap();
+            assert_eq!(layer.elem_scale.grad(&y.sum().backward()).is_some(), scaled);
+        }
     }
 
     #[test]

@@ -10,13 +10,17 @@
 //!
 //! | file | what is inside |
 //! | --- | --- |
-//! | `hyper_linear.rs` | the layer that responds |
+//! | `hyper_linear.rs`, `hyper_conv.rs`, `hyper_embedding.rs` | layers that respond |
 //! | `hyperparameter.rs` | ranges, perturbation, entropy |
 //! | `objective.rs` | the loss of both levels |
 //! | `response.rs` | the theorem: gates are exact for a linear network |
-//! | `regularise.rs` | dropout, scaled inputs and cutout with strengths of each example's own |
+//! | `layer.rs` | layers that respond, or plain ones that start alike |
+//! | `perceptron.rs`, `alexnet.rs`, `lstm.rs` | networks of such layers |
+//! | `strengths.rs`, `tuned.rs` | what hyper-parameters control; those that a run tunes |
+//! | `regularise.rs`, `colour.rs` | dropout, scaled inputs, cutout and colours with strengths of each example's own |
+//! | `task.rs`, `image_task.rs`, `text_task.rs` | what training needs of a network and its data |
 //! | `training.rs` | training and validation step, their alternation, plain training |
-//! | `network.rs`, `dataset.rs` | classifiers; images, and a teacher's labels in their place |
+//! | `dataset.rs`, `corpus.rs` | images and text, and what is generated in their place |
 //! | `experiment.rs` | the arms |
 //! | `settings.rs`, `verdicts.rs`, `figures.rs`, `ops.rs` | numbers of `paper.yaml`, rules of the claims, report, conformance |
 //!
@@ -31,33 +35,54 @@
 //! - **Budget.** The searches share the training and validation steps of the method among their runs. For C2 the winner of
 //!   the grid search is trained once more in full (`fixed`), so that fixed values get as many training steps as the
 //!   schedule does.
-//! - **Searches.** The grid varies one dropout rate for inputs and hidden layers, scaling and cutout rest at their start.
+//! - **Searches.** The grid varies one dropout rate for inputs and units of all layers; all else, dropped words and weights of
+//!   the language model too, rests at its start.
 //!   The random search draws all values uniformly from their ranges.
 //! - **Replay.** Each training step takes the values that the method had at that step, without noise.
 //! - **Scaling.** The factor is drawn uniformly from 1/(1 + a) to 1 + a, one per example.
-//! - **Cutout.** One square, set to 0 (mid-grey); its centre is uniform over the image, so it may stick out.
-//! - **Single rate.** The runs from several starts tune one dropout rate for inputs and hidden layers; scaling and cutout
-//!   are off.
-//! - **Seeds.** Images are the first ones of the files; a seed decides weights, batches, noise and the random search.
+//! - **Cutout.** Squares, set to 0 (mid-grey, or the mean colour); their centres are uniform over the image, so they may stick
+//!   out. The perceptron's images have one.
+//! - **Language model.** The validation loss has no penalty of activations: nothing is regularised there, as for images. Scales
+//!   are tuned by `stn` and rest in `stn_fixed_scale`; the authors' code tunes them for images only.
+//! - **Single rate.** The runs from several starts tune one dropout rate for inputs and units of all layers, and in text that
+//!   of the outputs; what is not held is off.
+//! - **Tasks.** A claim is judged on each task of the profile by itself, and the worst verdict counts.
+//! - **Seeds.** Images and words are the first ones of the files; a seed decides weights, batches, noise and the random search.
 
 use harness_core::prelude::*;
 
+mod alexnet;
+mod colour;
+mod corpus;
 mod dataset;
 mod experiment;
 mod figures;
+mod hyper_conv;
+mod hyper_embedding;
 mod hyper_linear;
 mod hyperparameter;
-mod network;
+mod image_task;
+mod layer;
+mod lstm;
 mod objective;
 mod ops;
+mod perceptron;
 mod regularise;
 mod response;
 mod settings;
+mod strengths;
+mod task;
+mod text_task;
 mod training;
+mod tuned;
 mod verdicts;
 
+pub use colour::{ColourChange, change_colours};
+pub use hyper_conv::{HyperConv, HyperConvConfig, HyperConvWeights, hyper_conv};
+pub use hyper_embedding::{HyperEmbeddingWeights, hyper_embedding};
 pub use hyper_linear::{HyperLinear, HyperLinearConfig, HyperWeights, hyper_linear};
 pub use hyperparameter::{Constraint, Range, perturb, perturbation_entropy, transform};
+pub use lstm::activation_penalty;
 pub use objective::{StnLoss, StnLossConfig};
 pub use response::{ExactResponse, exact_response, ridge};
 
@@ -89,7 +114,10 @@ impl PaperReproduction for Stn {
             other => other,
         })?;
         let (arm, cell): (Arm, Cell) = (trial.arm_settings()?, trial.cell()?);
-        cell.start(&arm, &settings).map(|_| ())
+        match cell.task(&arm, &settings)? {
+            Some(task) => cell.start(&arm, task).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     fn run(&self, trial: &Trial, lab: &mut Lab) -> Result<()> {
@@ -98,7 +126,7 @@ impl PaperReproduction for Stn {
     }
 
     fn judge(&self, claim: &Claim, results: &Results) -> Result<Evidence> {
-        verdicts::judge(claim, results)
+        verdicts::judge(self.paper(), claim, results)
     }
 
     fn figures(&self, results: &Results) -> Vec<Figure> {

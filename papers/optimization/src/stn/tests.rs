@@ -17,16 +17,27 @@ use harness_core::trial::DataSource;
 use serde_json::{Map, Value, json};
 
 use super::REPRODUCTION;
-use super::dataset::{self, Uploaded};
-use super::network::NetworkSizes;
+use super::corpus;
+use super::dataset;
+use super::image_task::ImageTask;
 use super::ops::OPS;
-use super::regularise::Sizes;
-use super::settings::Settings;
-use super::training::{Problem, SelfTuning};
+use super::settings::{Model, Settings, TaskName, TaskSettings};
+use super::strengths::Target;
+use super::text_task::TextTask;
+use super::training::SelfTuning;
+use super::tuned::Tuned;
 
 /// Small sizes for the tests of other files.
-pub fn smoke_settings() -> Settings {
-    serde_json::from_value(REPRODUCTION.paper().profiles.smoke.settings.clone()).unwrap()
+pub fn smoke_settings(task: TaskName) -> TaskSettings {
+    let mut settings: Settings = serde_json::from_value(REPRODUCTION.paper().profiles.smoke.settings.clone()).unwrap();
+    settings.tasks.remove(&task).unwrap()
+}
+
+/// A lab to draw from.
+pub fn with_lab(work: impl FnOnce(&mut Lab)) {
+    let trial = trials(Profile::Smoke, 0).remove(0);
+    let mut host = QuietHost;
+    work(&mut Lab::new(&trial, DeviceChoice::Cpu.open().unwrap(), &mut host));
 }
 
 #[test]
@@ -173,53 +184,63 @@ fn a_shared_hyperparameter_takes_the_first_row_and_large_scales_are_exact() {
     assert_eq!(numbers(&found, "value"), [501.0, 502.0, -499.0, 502.0]);
 }
 
-/// A problem of the smoke profile, and a lab to draw from.
-fn with_problem(work: impl FnOnce(&Problem, &Settings, &mut Lab)) {
-    let trial = trials(Profile::Smoke, 0).remove(0);
-    let mut host = QuietHost;
-    let mut lab = Lab::new(&trial, DeviceChoice::Cpu.open().unwrap(), &mut host);
-    let settings = smoke_settings();
-    let data = dataset::open(&settings, &trial, &mut lab).unwrap();
-    let device = lab.device().clone();
-    let upload = |examples| Uploaded::new(examples, 20, &device);
-    let problem = Problem {
-        train: upload(&data.train),
-        validation: upload(&data.validation),
-        test: upload(&data.test),
-        sizes: Sizes { height: 1, width: 20, hidden: 16 },
-        network: NetworkSizes { inputs: 20, hidden: 16, classes: 3 },
+/// Runs the same checks on a task of images and on one of text.
+macro_rules! on_each_task {
+    (|$tuning:ident| $check:block, tune_scales: $tune_scales:expr) => {
+        with_lab(|lab| {
+            for name in [TaskName::Perceptron, TaskName::Images] {
+                let settings = smoke_settings(name);
+                let data = match settings.model {
+                    Model::Perceptron { .. } => dataset::teacher(&settings, &mut lab.rng("data")),
+                    _ => dataset::coloured_squares(&settings, &mut lab.rng("data")),
+                };
+                let task = ImageTask::new(&data, &settings, lab.device()).unwrap();
+                let tuned = Tuned::new(&settings.hyperparameters, &settings.held).unwrap();
+                let mut $tuning = SelfTuning::new(&task, &settings, &tuned, $tune_scales, lab).unwrap();
+                $check
+            }
+            let settings = smoke_settings(TaskName::Language);
+            let text = corpus::chain(&settings, 20, &mut lab.rng("data"));
+            let task = TextTask::new(&text, 8, 5, &settings, lab.device()).unwrap();
+            let tuned = Tuned::new(&settings.hyperparameters, &settings.held).unwrap();
+            let mut $tuning = SelfTuning::new(&task, &settings, &tuned, $tune_scales, lab).unwrap();
+            $check
+        })
     };
-    work(&problem, &settings, &mut lab);
 }
 
 #[test]
 fn training_moves_weights_only_and_validation_hyperparameters_only() {
-    with_problem(|problem, settings, lab| {
-        let mut tuning = SelfTuning::new(problem, settings, &settings.hyperparameters, true, lab).unwrap();
-        let start = (tuning.hyperparameters(), tuning.scales(), tuning.probe());
-        tuning.train_step(0.05).unwrap();
-        let trained = (tuning.hyperparameters(), tuning.scales(), tuning.probe());
-        assert_eq!((&start.0, &start.1), (&trained.0, &trained.1), "the training loss moved hyper-parameters");
-        assert_ne!(start.2, trained.2);
-        tuning.validation_step().unwrap();
-        let tuned = (tuning.hyperparameters(), tuning.scales(), tuning.probe());
-        assert_eq!(trained.2, tuned.2, "the validation loss moved weights");
-        assert!(trained.0.iter().zip(&tuned.0).all(|(before, after)| before != after));
-        assert!(trained.1.iter().zip(&tuned.1).all(|(before, after)| before != after));
-    });
+    on_each_task!(
+        |tuning| {
+            let start = (tuning.hyperparameters(), tuning.scales(), tuning.probe());
+            tuning.train_step(0.05).unwrap();
+            let trained = (tuning.hyperparameters(), tuning.scales(), tuning.probe());
+            assert_eq!((&start.0, &start.1), (&trained.0, &trained.1), "the training loss moved hyper-parameters");
+            assert_ne!(start.2, trained.2);
+            tuning.validation_step().unwrap();
+            let tuned = (tuning.hyperparameters(), tuning.scales(), tuning.probe());
+            assert_eq!(trained.2, tuned.2, "the validation loss moved weights");
+            assert!(trained.0.iter().zip(&tuned.0).all(|(before, after)| before != after));
+            assert!(trained.1.iter().zip(&tuned.1).all(|(before, after)| before != after));
+        },
+        tune_scales: true
+    );
 }
 
 #[test]
 fn scales_rest_where_they_are_not_tuned() {
-    with_problem(|problem, settings, lab| {
-        let mut tuning = SelfTuning::new(problem, settings, &settings.hyperparameters, false, lab).unwrap();
-        let (h, scales) = (tuning.hyperparameters(), tuning.scales());
-        tuning.train_step(0.05).unwrap();
-        tuning.validation_step().unwrap();
-        assert_eq!(scales, tuning.scales());
-        assert!(scales.iter().all(|scale| (scale - 0.5).abs() < 1e-6));
-        assert_ne!(h, tuning.hyperparameters());
-    });
+    on_each_task!(
+        |tuning| {
+            let (h, scales) = (tuning.hyperparameters(), tuning.scales());
+            tuning.train_step(0.05).unwrap();
+            tuning.validation_step().unwrap();
+            assert_eq!(scales, tuning.scales());
+            assert!(scales.iter().all(|scale| (scale - scales[0]).abs() < 1e-6));
+            assert_ne!(h, tuning.hyperparameters());
+        },
+        tune_scales: false
+    );
 }
 
 /// The trials of a profile, with generated data.
@@ -245,6 +266,10 @@ fn trials(profile: Profile, seed: u64) -> Vec<Trial> {
         }
     }
     found
+}
+
+fn on(trial: &Trial, task: &str) -> bool {
+    trial.cell.get("task") == Some(&task.into())
 }
 
 fn run(trial: &Trial) -> Notebook {
@@ -286,19 +311,34 @@ fn the_smoke_profile_runs_and_can_be_judged_and_drawn() {
         }
         records.push(record(trial, notebook));
     }
-    let metric = |arm: &str, name: &str| records.iter().find(|r| r.arm == arm).unwrap().metric(name).unwrap();
+    let of_task = |task: &str, arm: &str, name: &str| {
+        let found = records.iter().find(|r| r.arm == arm && r.cell.get("task").is_none_or(|t| *t == task.into()));
+        found.unwrap().metric(name).unwrap()
+    };
+    let metric = |arm: &str, name: &str| of_task("perceptron", arm, name);
     // 42 training steps and half as many validation steps after the first epoch; searches take no more.
     assert_eq!(metric("stn", "steps"), 60.0);
     assert_eq!((metric("grid", "steps"), metric("random", "steps")), (60.0, 56.0));
     assert_eq!(metric("replay", "steps"), 42.0);
     assert!(metric("default", "test_loss") < 1.1, "worse than chance: {}", metric("default", "test_loss"));
     assert!(metric("theory", "deviation") < 1e-9);
+    // Images: 16 training steps, half as many validation steps after the first 4. Text: 41 words a row make 8 steps.
+    assert_eq!((of_task("images", "stn", "steps"), of_task("images", "grid", "steps")), (22.0, 21.0));
+    assert_eq!((of_task("language", "stn", "steps"), of_task("language", "random", "steps")), (44.0, 44.0));
+    let (loss, perplexity) = ("test_loss", "test_perplexity");
+    assert_eq!(of_task("language", "stn", loss).exp(), of_task("language", "stn", perplexity));
+    assert!(of_task("language", "default", perplexity) < 20.0, "no better than chance");
     let results = Results::new("stn", Profile::Smoke, records);
     for claim in &REPRODUCTION.paper().claims {
         let evidence = REPRODUCTION.judge(claim, &results).unwrap();
         assert_ne!(evidence.verdict, Verdict::NotRun, "{}", claim.id);
     }
-    assert_eq!(REPRODUCTION.figures(&results).len(), 6);
+    // Five for each of the tasks; that of a single rate has no arms for searches and retraining.
+    let figures = REPRODUCTION.figures(&results);
+    let mut names: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!((names.len(), figures.len()), (19, 19), "{names:?}");
     assert!(REPRODUCTION.figures(&Results::new("stn", Profile::Smoke, Vec::new())).is_empty());
 }
 
@@ -306,7 +346,7 @@ fn the_smoke_profile_runs_and_can_be_judged_and_drawn() {
 #[test]
 fn the_schedule_rests_during_the_warm_up() {
     let trials = trials(Profile::Smoke, 0);
-    let stn = run(trials.iter().find(|trial| trial.arm == "stn").unwrap());
+    let stn = run(trials.iter().find(|trial| trial.arm == "stn" && on(trial, "perceptron")).unwrap());
     for (name, start) in [("input_dropout", 0.05), ("cutout_length", 2.5)] {
         let values: Vec<f64> = stn.series[&format!("value_{name}")].points().map(|(_, value)| value).collect();
         assert_eq!(values.len(), 8);
@@ -316,18 +356,39 @@ fn the_schedule_rests_during_the_warm_up() {
 
 #[test]
 fn a_trial_repeats_to_the_bit_and_arms_share_what_they_should() {
-    let trials = trials(Profile::Smoke, 0);
-    let arm = |name: &str| run(trials.iter().find(|trial| trial.arm == name).unwrap());
-    let stn = arm("stn");
-    let again = arm("stn");
-    assert_eq!((&stn.metrics, &stn.series), (&again.metrics, &again.series));
-    assert_ne!(stn.metrics, arm("stn_fixed_scale").metrics);
-    // Until the warm-up ends, the replayed schedule is that of the start.
-    let (default, replay, last) = (arm("default"), arm("replay"), arm("final"));
-    let first = |notebook: &Notebook| notebook.series["validation_loss"].y[0].0;
-    assert!((first(&default) - first(&replay)).abs() < 1e-6);
-    assert_ne!(default.metrics["test_loss"], replay.metrics["test_loss"]);
-    assert_ne!(replay.metrics["test_loss"], last.metrics["test_loss"]);
+    for task in ["perceptron", "images", "language"] {
+        let trials: Vec<Trial> = trials(Profile::Smoke, 0).into_iter().filter(|trial| on(trial, task)).collect();
+        let arm = |name: &str| run(trials.iter().find(|trial| trial.arm == name).unwrap());
+        let stn = arm("stn");
+        let again = arm("stn");
+        assert_eq!((&stn.metrics, &stn.series), (&again.metrics, &again.series), "{task}");
+        assert_ne!(stn.metrics, arm("stn_fixed_scale").metrics, "{task}");
+        // Until the warm-up ends, the replayed schedule is that of the start.
+        let (default, replay, last) = (arm("default"), arm("replay"), arm("final"));
+        let first = |notebook: &Notebook| notebook.series["validation_loss"].y[0].0;
+        assert!((first(&default) - first(&replay)).abs() < 1e-5, "{task}");
+        let after = |notebook: &Notebook| notebook.metrics["last_validation_loss"];
+        assert_ne!(after(&default), after(&replay), "{task}");
+        assert_ne!(after(&replay), after(&last), "{task}");
+    }
+}
+
+/// What every profile tunes is tuned by its network, and text takes one value per batch where weights or the loss are meant.
+#[test]
+fn every_profile_tunes_what_its_networks_have() {
+    for profile in [Profile::Smoke, Profile::Quick, Profile::Full] {
+        for trial in trials(profile, 0) {
+            REPRODUCTION.check(&trial).unwrap();
+        }
+    }
+    let full: Settings = serde_json::from_value(REPRODUCTION.paper().profiles.full.settings.clone()).unwrap();
+    let count = |task| full.tasks[&task].hyperparameters.len();
+    assert_eq!((count(TaskName::Images), count(TaskName::Language), count(TaskName::LanguageOutput)), (15, 7, 1));
+    let tuned = Tuned::new(&full.tasks[&TaskName::Language].hyperparameters, &[]).unwrap();
+    assert_eq!(tuned.per_example(), [true, true, true, false, false, false, false]);
+    let held = &full.tasks[&TaskName::LanguageOutput];
+    let strengths = Tuned::new(&held.hyperparameters, &held.held).unwrap().with_dropout(0.6);
+    assert_eq!((strengths.of(Target::OutputDropout), strengths.of(Target::InputDropout)), (0.6, 0.05));
 }
 
 #[test]
@@ -339,31 +400,63 @@ fn impossible_settings_are_refused_with_their_key() {
         let error = REPRODUCTION.check(&trial).unwrap_err().to_string();
         assert!(error.contains(key), "{error} does not name {key}");
     };
-    refused("stn", &|trial| trial.settings["batch"] = json!(0), "batch");
-    refused("stn", &|trial| trial.settings["warm_up"] = json!(7), "warm_up");
-    refused("stn", &|trial| trial.settings["scale"] = json!(0.0), "scale");
-    refused("stn", &|trial| trial.settings["momentum"] = json!(1.0), "momentum");
-    refused("stn", &|trial| trial.settings["entropy_weight"] = json!(-1.0), "entropy_weight");
-    refused("stn", &|trial| trial.settings["grid"] = json!([1.0]), "grid");
-    refused("stn", &|trial| trial.settings["hyperparameters"] = json!([]), "hyperparameters");
-    refused("stn", &|trial| trial.settings["hyperparameters"][0]["start"] = json!(0.9), "input_dropout.start");
-    refused("stn", &|trial| trial.settings["hyperparameters"][0]["range"] = json!([0.0, 1.2]), "input_dropout.range");
-    refused("stn", &|trial| trial.settings["hyperparameters"][1]["target"] = json!("input_dropout"), "twice");
+    let cell = || GridCell::new().with("task", "perceptron");
+    refused("stn", &|trial| trial.settings["tasks"]["perceptron"]["batch"] = json!(0), "tasks.perceptron.batch");
+    refused("stn", &|trial| trial.settings["tasks"]["perceptron"]["warm_up"] = json!(7), "warm_up");
+    refused("stn", &|trial| trial.settings["tasks"]["perceptron"]["scale"] = json!(0.0), "scale");
+    refused("stn", &|trial| trial.settings["tasks"]["perceptron"]["momentum"] = json!(1.0), "momentum");
+    refused("stn", &|trial| trial.settings["tasks"]["perceptron"]["entropy_weight"] = json!(-1.0), "entropy_weight");
+    refused("stn", &|trial| trial.settings["tasks"]["perceptron"]["grid"] = json!([1.0]), "grid");
+    refused("stn", &|trial| trial.settings["tasks"]["perceptron"]["hyperparameters"] = json!([]), "hyperparameters");
+    refused(
+        "stn",
+        &|trial| trial.settings["tasks"]["perceptron"]["hyperparameters"][0]["start"] = json!(0.9),
+        "input_dropout.start",
+    );
+    refused(
+        "stn",
+        &|trial| trial.settings["tasks"]["perceptron"]["hyperparameters"][0]["range"] = json!([0.0, 1.2]),
+        "input_dropout.range",
+    );
+    refused(
+        "stn",
+        &|trial| trial.settings["tasks"]["perceptron"]["hyperparameters"][1]["target"] = json!("input_dropout"),
+        "twice",
+    );
     refused("stn", &|trial| trial.settings["theory"]["rows"] = json!(1), "theory.rows");
     refused("stn", &|trial| trial.settings["bach"] = json!(0), "bach");
+    let perceptron = |trial: &mut Trial, key: &str, value: Value| trial.settings["tasks"]["perceptron"][key] = value;
+    let hue = json!([{"target": "hue", "range": [0, 0.5], "start": 0.1}]);
+    refused("stn", &|trial| perceptron(trial, "hyperparameters", hue.clone()), "hue does nothing");
+    let endless = json!([{"target": "input_scaling", "range": [0, null], "start": 0.1}]);
+    refused("stn", &|trial| perceptron(trial, "hyperparameters", endless.clone()), "input_scaling.draw");
+    let wide = json!([{"target": "input_dropout", "range": [0, null], "start": 0.1, "draw": [0, 0.5]}]);
+    refused("stn", &|trial| perceptron(trial, "hyperparameters", wide.clone()), "input_dropout.range");
+    refused("stn", &|trial| perceptron(trial, "held", json!([{"target": "input_dropout", "value": 0.1}])), "twice");
+    refused("stn", &|trial| perceptron(trial, "clip", json!(0.0)), "clip");
+    refused("stn", &|trial| perceptron(trial, "decay", json!({"patience": 1, "divisor": 0.0})), "decay.divisor");
+    refused("stn", &|trial| perceptron(trial, "model", json!({"perceptron": {"hidden": 0}})), "perceptron.hidden");
+    refused("stn", &|trial| trial.settings["tasks"]["perceptron"]["shared"]["target"] = json!("hue"), "shared.target");
+    refused("stn", &|trial| trial.cell = GridCell::new(), "task");
+    refused("stn", &|trial| trial.cell = GridCell::new().with("task", "speech"), "speech");
+    refused("theory", &|trial| trial.cell = GridCell::new().with("task", "images"), "task");
     refused("stn", &|trial| trial.arm_settings["method"] = json!("best"), "best");
-    refused("stn", &|trial| trial.cell = GridCell::new().with("start", 0.5), "start");
-    refused("shared", &|trial| trial.cell = GridCell::new(), "start");
-    refused("shared", &|trial| trial.cell = GridCell::new().with("start", 0.95), "start");
+    refused("stn", &|trial| trial.cell = cell().with("start", 0.5), "start");
+    refused("shared", &|trial| trial.cell = cell(), "start");
+    refused("shared", &|trial| trial.cell = cell().with("start", 0.95), "start");
 }
 
-/// Records with made-up metrics: (arm, start, seed, metric, value).
+/// Records with made-up metrics on the one task of the quick profile: (arm, start, seed, metric, value).
 fn made_up(values: &[(&str, Option<f64>, u64, &str, f64)]) -> Results {
     let template = trials(Profile::Quick, 0).remove(0);
     let records = values
         .iter()
         .map(|(arm, start, seed, metric, value)| {
-            let cell = start.map_or_else(GridCell::new, |start| GridCell::new().with("start", start));
+            let cell = if *arm == "theory" { GridCell::new() } else { GridCell::new().with("task", "perceptron") };
+            let cell = match start {
+                Some(start) => cell.with("start", *start),
+                None => cell,
+            };
             let trial = Trial { arm: (*arm).to_owned(), seed: *seed, cell, ..template.clone() };
             let mut record = record(&trial, Notebook::default());
             record.metrics.insert((*metric).to_owned(), Number(*value));
@@ -437,4 +530,45 @@ fn claims_without_trials_or_with_nan_are_not_judged() {
     assert_eq!(verdict("C4", &diverged), Verdict::Inconclusive);
     let one = made_up(&[("stn", None, 0, "test_loss", 0.5), ("default", None, 0, "test_loss", 1.0)]);
     assert_eq!(verdict("C4", &one), Verdict::Inconclusive, "one seed never decides");
+}
+
+/// Test losses on tasks of the full profile: (task, arm, losses of three seeds).
+fn full_losses(values: &[(&'static str, &'static str, [f64; 3])]) -> Results {
+    let template = trials(Profile::Full, 0).remove(0);
+    let records = values.iter().flat_map(|(task, arm, losses)| {
+        let template = &template;
+        losses.iter().zip(0..).map(move |(loss, seed)| {
+            let cell = GridCell::new().with("task", *task);
+            let trial = Trial { arm: (*arm).to_owned(), seed, cell, ..template.clone() };
+            let mut record = record(&trial, Notebook::default());
+            record.metrics.insert("test_loss".to_owned(), Number(*loss));
+            record
+        })
+    });
+    Results::new("stn", Profile::Full, records.collect())
+}
+
+#[test]
+fn the_worst_task_decides_and_a_missing_one_is_missed() {
+    let c4 = |images: [f64; 3], language: Option<[f64; 3]>| {
+        let mut values = vec![("images", "stn", [0.9; 3]), ("images", "default", images)];
+        if let Some(language) = language {
+            values.extend([("language", "stn", [4.5; 3]), ("language", "default", language)]);
+        }
+        REPRODUCTION.judge(REPRODUCTION.paper().claim("C4").unwrap(), &full_losses(&values))
+    };
+    let good = [1.2, 1.21, 1.22];
+    assert_eq!(c4(good, Some([5.0, 5.1, 4.9])).unwrap().verdict, Verdict::Reproduced);
+    let worse = c4(good, Some([4.4, 4.41, 4.39])).unwrap();
+    assert_eq!(worse.verdict, Verdict::Contradicted);
+    assert!(worse.summary.contains("images: ") && worse.summary.contains("language: "), "{}", worse.summary);
+    assert!(matches!(c4(good, None), Err(Error::Missing(_))));
+    // C2 is judged on the cell with a single rate too.
+    let three = |last: f64| {
+        let arms =
+            |task, stn: f64| [(task, "stn", [stn; 3]), (task, "replay", [stn; 3]), (task, "fixed", [1.0, 1.01, 1.02])];
+        let values = [arms("images", 0.9), arms("language", 0.9), arms("language_output", last)].concat();
+        REPRODUCTION.judge(REPRODUCTION.paper().claim("C2").unwrap(), &full_losses(&values)).unwrap().verdict
+    };
+    assert_eq!((three(0.9), three(1.1)), (Verdict::Reproduced, Verdict::Contradicted));
 }

@@ -5,37 +5,20 @@ use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{Adam, AdamConfig, GradientsParams, Optimizer, Sgd, SgdConfig};
 use burn::tensor::TensorData;
-use burn::tensor::backend::AutodiffBackend;
 use harness_core::backend::Backend;
 use harness_core::op::read_f32;
 use harness_core::prelude::*;
 use harness_core::rng::Stream;
-use papers_kit::classify::{accuracy, correct, cross_entropy, read_bools};
+use papers_kit::classify::cross_entropy;
+use papers_kit::gradient_clip::clip_gradients;
 use papers_kit::init;
-use rand::seq::SliceRandom;
 
-use super::dataset::Uploaded;
-use super::hyperparameter::{Constraint, inverse_softplus, perturb, transform};
-use super::network::{Network, NetworkSizes};
+use super::hyperparameter::{inverse_softplus, perturb, transform};
 use super::objective::{StnLoss, StnLossConfig};
-use super::regularise::{Factors, Sizes, Strengths, Target};
-use super::settings::{Hyperparameter, Settings};
-
-type Inner = <Backend as AutodiffBackend>::InnerBackend;
-
-/// Data on the device, and sizes.
-pub struct Problem {
-    /// What the weights are fitted to.
-    pub train: Uploaded,
-    /// What the hyper-parameters are fitted to, and what runs and epochs are selected by.
-    pub validation: Uploaded,
-    /// What is reported.
-    pub test: Uploaded,
-    /// Sizes of what is regularised.
-    pub sizes: Sizes,
-    /// Sizes of the network.
-    pub network: NetworkSizes,
-}
+use super::settings::TaskSettings;
+use super::strengths::Strengths;
+use super::task::{Inner, Part, Prediction, Regularisation, Score, Task, for_each};
+use super::tuned::Tuned;
 
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -73,81 +56,37 @@ pub struct Path {
     pub shifted_loss: [f64; 3],
 }
 
-/// Random mini-batches, epoch after epoch.
-struct Batches {
-    order: Vec<i64>,
-    at: usize,
-    size: usize,
-    rng: Stream,
-}
-
-impl Batches {
-    fn new(count: usize, size: usize, rng: Stream) -> Self {
-        Batches { order: (0..count as i64).collect(), at: count, size, rng }
-    }
-
-    fn next(&mut self) -> Vec<i64> {
-        if self.at >= self.order.len() {
-            self.order.shuffle(&mut self.rng);
-            self.at = 0;
-        }
-        let batch: Vec<i64> = self.order.iter().skip(self.at).take(self.size).copied().collect();
-        self.at += batch.len();
-        batch
-    }
-}
-
-/// Mean cross-entropy and accuracy without regularisation.
-fn evaluate(network: &Network, response: Option<&Tensor<1>>, data: &Uploaded, batch: usize) -> Result<(f64, f64)> {
-    let tested = network.valid();
-    let mut losses = Vec::with_capacity(data.count());
-    let mut right = Vec::with_capacity(data.count());
-    for start in (0..data.count()).step_by(batch) {
-        let length = batch.min(data.count() - start);
-        let inputs = data.inputs.clone().narrow(0, start, length).inner();
-        let labels = data.labels.clone().narrow(0, start, length);
-        let response = response.map(|h| {
-            let [columns] = h.dims();
-            h.clone().inner().unsqueeze::<2>().expand([length, columns])
-        });
-        let logits = tested.logits(inputs, None, response)?;
-        losses.extend(read_f32(cross_entropy(logits.clone(), labels.clone())).into_iter().map(f64::from));
-        right.extend(read_bools(correct(logits, labels)));
-    }
-    Ok((losses.iter().sum::<f64>() / losses.len() as f64, accuracy(&right)))
-}
-
 /// Watches the validation loss, and keeps the network of its best epoch.
-struct Monitor<'a> {
-    problem: &'a Problem,
-    settings: &'a Settings,
+struct Monitor<'a, T: Task> {
+    task: &'a T,
+    settings: &'a TaskSettings,
     fit: Fit,
-    best: Option<(Network, Option<Tensor<1>>)>,
+    best: Option<(T::Network, Option<Tensor<1>>)>,
     learning_rate: f64,
-    /// Epochs since the learning rate changed.
+    /// Validation losses since the learning rate changed.
     looks: Vec<f64>,
 }
 
-impl<'a> Monitor<'a> {
-    fn new(problem: &'a Problem, settings: &'a Settings) -> Self {
+impl<'a, T: Task> Monitor<'a, T> {
+    fn new(task: &'a T, settings: &'a TaskSettings) -> Self {
         let fit = Fit { validation_loss: f64::INFINITY, ..Fit::default() };
-        Monitor { problem, settings, fit, best: None, learning_rate: settings.learning_rate, looks: Vec::new() }
+        Monitor { task, settings, fit, best: None, learning_rate: settings.learning_rate, looks: Vec::new() }
     }
 
-    fn look(&mut self, network: &Network, response: Option<Tensor<1>>) -> Result<()> {
-        let batch = self.settings.evaluation_batch;
-        let (loss, accuracy) = evaluate(network, response.as_ref(), &self.problem.validation, batch)?;
+    fn look(&mut self, network: &T::Network, response: Option<Tensor<1>>) -> Result<()> {
+        let score = evaluate(self.task, network, response.as_ref(), Part::Validation)?;
+        let loss = score.loss;
         self.fit.curve.push((self.fit.steps as f64, loss));
         self.fit.last_validation_loss = loss;
         if loss < self.fit.validation_loss || self.best.is_none() {
             self.fit.validation_loss = loss;
-            self.fit.validation_accuracy = accuracy;
+            self.fit.validation_accuracy = score.accuracy;
             self.best = Some((network.clone(), response));
         }
-        if let Some(patience) = self.settings.patience {
-            let before = self.looks.len().saturating_sub(patience);
+        if let Some(decay) = self.settings.decay {
+            let before = self.looks.len().saturating_sub(decay.patience);
             if self.looks.iter().take(before).any(|earlier| *earlier <= loss) {
-                self.learning_rate /= 10.0;
+                self.learning_rate /= decay.divisor;
                 self.looks.clear();
             }
             self.looks.push(loss);
@@ -160,37 +99,39 @@ impl<'a> Monitor<'a> {
         let Some((network, response)) = &self.best else {
             return Err(Error::Failed("a run ended before its first epoch".into()));
         };
-        let batch = self.settings.evaluation_batch;
-        let (loss, accuracy) = evaluate(network, response.as_ref(), &self.problem.test, batch)?;
-        (self.fit.test_loss, self.fit.test_accuracy) = (loss, accuracy);
+        let score = evaluate(self.task, network, response.as_ref(), Part::Test)?;
+        (self.fit.test_loss, self.fit.test_accuracy) = (score.loss, score.accuracy);
         Ok(self.fit)
     }
 }
 
-fn weights_optimizer(settings: &Settings) -> OptimizerAdaptor<Sgd<Inner>, Network, Backend> {
+fn evaluate<T: Task>(task: &T, network: &T::Network, response: Option<&Tensor<1>>, part: Part) -> Result<Score> {
+    task.evaluate(&network.valid(), response.map(|h| h.clone().inner()), part)
+}
+
+fn weights_optimizer<N: AutodiffModule<Backend>>(settings: &TaskSettings) -> OptimizerAdaptor<Sgd<Inner>, N, Backend> {
     // burn dampens by default; the textbook update v ← 0.9 v + g does not.
     let momentum = MomentumConfig::new().with_momentum(settings.momentum).with_dampening(0.0).with_nesterov(false);
-    SgdConfig::new().with_momentum(Some(momentum)).init()
+    SgdConfig::new().with_momentum((settings.momentum > 0.0).then_some(momentum)).init()
 }
 
-/// A regularised batch on the device.
-struct Regularised {
-    inputs: Tensor<2>,
-    dropout: [Tensor<2>; 2],
+/// The gradients of the weights, shortened where the settings limit their norm.
+fn weight_gradients<N: AutodiffModule<Backend>>(
+    loss: Tensor<1>,
+    network: &N,
+    settings: &TaskSettings,
+) -> GradientsParams {
+    let gradients = GradientsParams::from_grads(loss.backward(), network);
+    match settings.clip {
+        Some(limit) => clip_gradients(network, gradients, limit),
+        None => gradients,
+    }
 }
 
-impl Regularised {
-    fn new(clean: Tensor<2>, strengths: impl IntoIterator<Item = Strengths>, sizes: Sizes, rng: &mut Stream) -> Self {
-        let [rows, inputs] = clean.dims();
-        let device = clean.device();
-        let Factors { inputs: factors, hidden } = Factors::draw(strengths, sizes, rng);
-        let upload = |values: Vec<f32>, width: usize| -> Tensor<2> {
-            Tensor::from_data(TensorData::new(values, [rows, width]), &device)
-        };
-        Regularised {
-            inputs: clean * upload(factors, inputs),
-            dropout: hidden.map(|layer| upload(layer, sizes.hidden)),
-        }
+fn with_penalty(loss: Tensor<1>, penalty: Option<Tensor<1>>) -> Tensor<1> {
+    match penalty {
+        Some(penalty) => loss + penalty,
+        None => loss,
     }
 }
 
@@ -212,34 +153,36 @@ impl Run {
     }
 }
 
-/// Trains a plain network with the strengths that `schedule` gives for each of them.
+/// Trains a plain network with the strengths that `schedule` gives for each step.
 ///
 /// # Errors
 /// [`Error::Cancelled`] where the user asked to stop.
-pub fn fit_plain(
-    problem: &Problem,
-    settings: &Settings,
+pub fn fit_plain<T: Task>(
+    task: &T,
+    settings: &TaskSettings,
     run: Run,
     schedule: impl Fn(usize) -> Strengths,
     lab: &mut Lab,
 ) -> Result<Fit> {
-    let mut network = Network::plain(problem.network, &mut lab.rng("init"), lab.device());
+    let mut network = task.plain(&mut lab.rng("init"), lab.device())?;
     let mut optimizer = weights_optimizer(settings);
-    let mut batches = Batches::new(problem.train.count(), settings.batch, lab.rng("batches"));
+    let mut walk = task.walk(Part::Train, lab.rng("batches"));
     let mut noise = lab.rng("regularisation");
-    let mut monitor = Monitor::new(problem, settings);
+    let mut monitor = Monitor::new(task, settings);
     while monitor.fit.steps < run.steps {
         let first = monitor.fit.steps;
-        let last = (first + settings.steps_per_epoch()).min(run.steps);
+        let last = (first + task.steps_per_epoch()).min(run.steps);
         let rate = monitor.learning_rate;
-        let (trained, milliseconds) = lab.measure(|| -> Result<Network> {
+        let (trained, milliseconds) = lab.measure(|| -> Result<T::Network> {
             let mut network = network;
             for step in first..last {
-                let (clean, labels) = problem.train.batch(&batches.next());
-                let strengths = std::iter::repeat_n(schedule(step), clean.dims()[0]);
-                let Regularised { inputs, dropout } = Regularised::new(clean, strengths, problem.sizes, &mut noise);
-                let loss = cross_entropy(network.logits(inputs, Some(dropout), None)?, labels).mean();
-                let gradients = GradientsParams::from_grads(loss.backward(), &network);
+                let batch = task.next(&mut walk);
+                let strengths = vec![schedule(step); T::rows(&batch)];
+                let how = Regularisation { strengths: &strengths, noise: &mut noise };
+                let Prediction { logits, labels, penalty } =
+                    task.predict(&network, &mut walk, batch, None, Some(how))?;
+                let loss = with_penalty(cross_entropy(logits, labels).mean(), penalty);
+                let gradients = weight_gradients(loss, &network, settings);
                 network = optimizer.step(rate, network, gradients);
             }
             Ok(network)
@@ -261,43 +204,37 @@ pub struct HyperState<B: burn::tensor::backend::Backend = Backend> {
 }
 
 /// The paper's method: one network that responds to the hyper-parameters, and the hyper-parameters.
-pub struct SelfTuning<'a> {
-    problem: &'a Problem,
-    network: Network,
-    optimizer: OptimizerAdaptor<Sgd<Inner>, Network, Backend>,
+pub struct SelfTuning<'a, T: Task> {
+    task: &'a T,
+    settings: &'a TaskSettings,
+    tuned: &'a Tuned,
+    network: T::Network,
+    optimizer: OptimizerAdaptor<Sgd<Inner>, T::Network, Backend>,
     hyper: HyperState,
     hyper_optimizer: OptimizerAdaptor<Adam, HyperState, Backend>,
-    hyper_learning_rate: f64,
-    targets: Vec<Target>,
-    constraints: Vec<Constraint>,
     tune_scales: bool,
     loss: StnLoss,
-    train_batches: Batches,
-    validation_batches: Batches,
+    train_walk: T::Walk,
+    validation_walk: T::Walk,
     perturbations: Stream,
     validation_perturbations: Stream,
     noise: Stream,
 }
 
-impl<'a> SelfTuning<'a> {
+impl<'a, T: Task> SelfTuning<'a, T> {
     /// The start: σ from the settings, hyper-parameters from theirs.
     ///
     /// # Errors
     /// [`Error::Input`] where a hyper-parameter starts outside of its range.
     pub fn new(
-        problem: &'a Problem,
-        settings: &Settings,
-        hyperparameters: &[Hyperparameter],
+        task: &'a T,
+        settings: &'a TaskSettings,
+        tuned: &'a Tuned,
         tune_scales: bool,
         lab: &Lab,
     ) -> Result<Self> {
-        let count = hyperparameters.len();
-        let constraints = hyperparameters.iter().map(Hyperparameter::constraint).collect::<Result<Vec<_>>>()?;
-        let h = constraints
-            .iter()
-            .zip(hyperparameters)
-            .map(|(constraint, hyperparameter)| Ok(constraint.range.unconstrained(hyperparameter.start)? as f32))
-            .collect::<Result<Vec<_>>>()?;
+        let h: Vec<f32> = tuned.unconstrained_starts()?.into_iter().map(|h| h as f32).collect();
+        let count = h.len();
         let device = lab.device();
         let scale: Tensor<1> = Tensor::full([count], inverse_softplus(settings.scale), device);
         let hyper = HyperState {
@@ -307,30 +244,27 @@ impl<'a> SelfTuning<'a> {
         let (mut init, mut response) = (lab.rng("init"), lab.rng("response"));
         let entropy_weight = if tune_scales { settings.entropy_weight } else { 0.0 };
         Ok(SelfTuning {
-            problem,
-            network: Network::responding(problem.network, count, &mut init, &mut response, device),
+            task,
+            settings,
+            tuned,
+            network: task.responding(count, &mut init, &mut response, device)?,
             optimizer: weights_optimizer(settings),
             hyper,
             hyper_optimizer: AdamConfig::new().with_epsilon(1e-8).init(),
-            hyper_learning_rate: settings.hyper_learning_rate,
-            targets: hyperparameters.iter().map(|hyperparameter| hyperparameter.target).collect(),
-            constraints,
             tune_scales,
             loss: StnLossConfig::new().with_entropy_weight(entropy_weight).init()?,
-            train_batches: Batches::new(problem.train.count(), settings.batch, lab.rng("batches")),
-            validation_batches: Batches::new(problem.validation.count(), settings.batch, lab.rng("validation batches")),
+            train_walk: task.walk(Part::Train, lab.rng("batches")),
+            validation_walk: task.walk(Part::Validation, lab.rng("validation batches")),
             perturbations: lab.rng("perturbations"),
             validation_perturbations: lab.rng("validation perturbations"),
             noise: lab.rng("regularisation"),
         })
     }
 
-    /// h̃ for a batch: all hyper-parameters of this paper's experiment may differ from example to example.
-    fn perturbed(hyper: [Tensor<1>; 2], rows: usize, rng: &mut Stream) -> Result<Tensor<2>> {
+    /// h̃ for a batch: one row per example, the same number in all rows where a hyper-parameter cannot differ.
+    fn perturbed(&self, hyper: [Tensor<1>; 2], noise: Tensor<2>) -> Result<Tensor<2>> {
         let [h, scale] = hyper;
-        let [count] = h.dims();
-        let noise = init::normal([rows, count], 1.0, rng, &h.device());
-        perturb(h, scale, noise, &vec![true; count])
+        perturb(h, scale, noise, &self.tuned.per_example())
     }
 
     /// Fits the weights to a training batch, each example regularised by its own perturbed hyper-parameters. The
@@ -339,16 +273,19 @@ impl<'a> SelfTuning<'a> {
     /// # Errors
     /// Where shapes do not agree.
     pub fn train_step(&mut self, learning_rate: f64) -> Result<()> {
-        let (clean, labels) = self.problem.train.batch(&self.train_batches.next());
+        let batch = self.task.next(&mut self.train_walk);
         let (h, scale) = (self.hyper.h.val().detach(), self.hyper.scale.val().detach());
-        let perturbed = Self::perturbed([h, scale.clone()], clean.dims()[0], &mut self.perturbations)?;
+        let count = self.tuned.targets.len();
+        let noise = init::normal([T::rows(&batch), count], 1.0, &mut self.perturbations, &h.device());
+        let perturbed = self.perturbed([h, scale.clone()], noise)?;
         let values: Vec<f64> =
-            read_f32(transform(perturbed.clone(), &self.constraints)?).into_iter().map(f64::from).collect();
-        let strengths = values.chunks(self.targets.len()).map(|row| Strengths::new(&self.targets, row));
-        let Regularised { inputs, dropout } = Regularised::new(clean, strengths, self.problem.sizes, &mut self.noise);
-        let logits = self.network.logits(inputs, Some(dropout), Some(perturbed))?;
-        let loss = self.loss.forward(logits, labels, scale)?;
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.network);
+            read_f32(transform(perturbed.clone(), &self.tuned.constraints)?).into_iter().map(f64::from).collect();
+        let strengths: Vec<Strengths> = values.chunks(count).map(|row| self.tuned.at(row)).collect();
+        let how = Regularisation { strengths: &strengths, noise: &mut self.noise };
+        let Prediction { logits, labels, penalty } =
+            self.task.predict(&self.network, &mut self.train_walk, batch, Some(perturbed), Some(how))?;
+        let loss = with_penalty(self.loss.forward(logits, labels, scale)?, penalty);
+        let gradients = weight_gradients(loss, &self.network, self.settings);
         self.network = self.optimizer.step(learning_rate, self.network.clone(), gradients);
         Ok(())
     }
@@ -359,29 +296,30 @@ impl<'a> SelfTuning<'a> {
     /// # Errors
     /// Where shapes do not agree.
     pub fn validation_step(&mut self) -> Result<()> {
-        let (inputs, labels) = self.problem.validation.batch(&self.validation_batches.next());
-        let rows = inputs.dims()[0];
+        let batch = self.task.next(&mut self.validation_walk);
+        let rows = T::rows(&batch);
         let (h, scale) = (self.hyper.h.val(), self.hyper.scale.val());
-        let [count] = h.dims();
         let response = if self.tune_scales {
-            Self::perturbed([h, scale.clone()], rows, &mut self.validation_perturbations)?
+            let noise = init::normal([rows, h.dims()[0]], 1.0, &mut self.validation_perturbations, &h.device());
+            Some(self.perturbed([h, scale.clone()], noise)?)
         } else {
-            h.unsqueeze::<2>().expand([rows, count])
+            for_each(Some(h), rows)
         };
-        let logits = self.network.clone().no_grad().logits(inputs, None, Some(response))?;
+        let network = self.network.clone().no_grad();
+        let Prediction { logits, labels, .. } =
+            self.task.predict(&network, &mut self.validation_walk, batch, response, None)?;
         let scale = if self.tune_scales { scale } else { scale.detach() };
         let loss = self.loss.forward(logits, labels, scale)?;
         let gradients = GradientsParams::from_grads(loss.backward(), &self.hyper);
-        self.hyper = self.hyper_optimizer.step(self.hyper_learning_rate, self.hyper.clone(), gradients);
+        self.hyper = self.hyper_optimizer.step(self.settings.hyper_learning_rate, self.hyper.clone(), gradients);
         Ok(())
     }
 
-    /// Logits of the first validation example at hyper-parameters of 1: they change with the weights only.
+    /// The validation loss at hyper-parameters of 1, which changes with the weights only.
     #[cfg(test)]
-    pub fn probe(&self) -> Vec<f32> {
-        let (inputs, _) = self.problem.validation.batch(&[0]);
-        let response = Tensor::ones([1, self.targets.len()], &inputs.device());
-        read_f32(self.network.logits(inputs, None, Some(response)).unwrap())
+    pub fn probe(&self) -> f64 {
+        let ones = Tensor::ones([self.tuned.targets.len()], &self.hyper.h.val().device());
+        evaluate(self.task, &self.network, Some(&ones), Part::Validation).unwrap().loss
     }
 
     /// Unconstrained values.
@@ -399,16 +337,15 @@ impl<'a> SelfTuning<'a> {
 ///
 /// # Errors
 /// [`Error::Cancelled`] where the user asked to stop.
-pub fn fit_self_tuning(
-    problem: &Problem,
-    settings: &Settings,
-    mut tuning: SelfTuning,
+pub fn fit_self_tuning<T: Task>(
+    mut tuning: SelfTuning<'_, T>,
     epochs: usize,
     warm_up: usize,
     lab: &mut Lab,
 ) -> Result<(Fit, Path)> {
-    let per_epoch = settings.steps_per_epoch();
-    let mut monitor = Monitor::new(problem, settings);
+    let (task, settings) = (tuning.task, tuning.settings);
+    let per_epoch = task.steps_per_epoch();
+    let mut monitor = Monitor::new(task, settings);
     let mut path = Path::default();
     let mut since_validation = 0;
     let mut h = tuning.hyperparameters();
@@ -446,7 +383,7 @@ pub fn fit_self_tuning(
     let sigma: Tensor<1> = Tensor::from_data(TensorData::new(sigma, last.dims()), lab.device());
     for (loss, shift) in path.shifted_loss.iter_mut().zip([-1.0, 0.0, 1.0]) {
         let shifted = last.clone() + sigma.clone() * shift;
-        *loss = evaluate(&tuning.network, Some(&shifted), &problem.validation, settings.evaluation_batch)?.0;
+        *loss = evaluate(task, &tuning.network, Some(&shifted), Part::Validation)?.loss;
     }
     path.last = tuning.hyperparameters();
     path.last_scales = scales;

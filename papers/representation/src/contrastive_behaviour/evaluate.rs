@@ -31,7 +31,7 @@ pub fn evaluate(model: &Model, train: &ImageSet, test: &ImageSet, settings: &Set
     let train_features = features(train.tensor(&device).inner());
     let test_features = features(test.tensor(&device).inner());
 
-    let embeddings = model.embed(test_features.clone().narrow(0, 0, asked.geometry));
+    let embeddings = model.embed(test_features.clone().narrow(0, 0, asked.geometry), Mode::Evaluate);
     let labels: Vec<i64> = test.labels.iter().take(asked.geometry).map(|label| *label as i64).collect();
     lab.record("uniformity", scalar(uniformity(embeddings.clone(), 2.0)?));
     lab.record("tolerance", scalar(tolerance(embeddings, &labels)?));
@@ -49,7 +49,7 @@ pub fn evaluate(model: &Model, train: &ImageSet, test: &ImageSet, settings: &Set
     let some: Vec<usize> = (0..asked.views).collect();
     let mut view = || {
         let images = views(test, &some, &settings.augmentation, &mut rng, &device).inner();
-        model.embed(features(images))
+        model.embed(features(images), Mode::Evaluate)
     };
     let similarities = read_f32(view().matmul(view().transpose()));
     let (mut positive, mut negative) = (Vec::new(), Vec::new());

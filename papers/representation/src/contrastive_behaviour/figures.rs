@@ -3,7 +3,6 @@
 use harness_core::cell::Level;
 use harness_core::figure::{Axis, Figure, Line, LinePlot, Panel, Plot, Reference, Table};
 use harness_core::prelude::*;
-use harness_core::text::number;
 
 /// All figures that the finished trials allow.
 pub fn figures(paper: &Paper, results: &Results) -> Vec<Figure> {
@@ -160,10 +159,10 @@ fn similarities(results: &Results) -> Option<Figure> {
 
 fn table(paper: &Paper, results: &Results) -> Option<Figure> {
     let metrics = [
-        ("probe_accuracy", "probe (%)", 1.0),
-        ("knn_accuracy", "k-NN (%)", 1.0),
-        ("uniformity", "−U", -1.0),
-        ("tolerance", "T", 1.0),
+        ("probe_accuracy", "probe (%)", 1.0, 1),
+        ("knn_accuracy", "k-NN (%)", 1.0, 1),
+        ("uniformity", "−U", -1.0, 3),
+        ("tolerance", "T", 1.0, 3),
     ];
     let mut rows = Vec::new();
     for arm in &paper.arms {
@@ -179,14 +178,14 @@ fn table(paper: &Paper, results: &Results) -> Option<Figure> {
                 None => all.clone(),
             };
             let mut row = vec![arm.label.clone(), tau.map_or("–".into(), |tau| tau.to_string())];
-            row.extend(
-                metrics.map(|(metric, _, sign)| trials.mean(metric).map_or("–".into(), |mean| number(sign * mean))),
-            );
+            row.extend(metrics.map(|(metric, _, sign, digits)| {
+                trials.mean(metric).map_or("–".into(), |mean| format!("{:.digits$}", sign * mean))
+            }));
             row.push(trials.seeds().len().to_string());
             rows.push(row);
         }
     }
-    let columns = ["arm", "τ"].into_iter().chain(metrics.map(|(_, head, _)| head)).chain(["seeds"]);
+    let columns = ["arm", "τ"].into_iter().chain(metrics.map(|(_, head, _, _)| head)).chain(["seeds"]);
     let plot = Plot::Table(Table { columns: columns.map(str::to_owned).collect(), rows: rows.clone() });
     (!rows.is_empty()).then(|| Figure::new("all-arms", "All arms and temperatures", "Means over seeds.", plot))
 }

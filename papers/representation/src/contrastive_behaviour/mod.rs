@@ -26,6 +26,10 @@
 //!   features, without ln N, which alone would hide any fault. Both are sums over anchors.
 //! - **The dilemma** compares one interior temperature, the best on the mean over seeds, with the better of the two ends
 //!   in each seed: a maximum over more temperatures in each seed would win by chance alone.
+//! - **A batch norm in the head** of the small profiles, without scale and offset. The paper's encoders have batch norms,
+//!   the small ones have none: their embeddings share a large mean, the hardest negatives are nearer than the other view,
+//!   and the hard losses shrink everything to one point.
+//! - **The untrained encoder** sees the same views as the others, without a step, so that batch norms have statistics.
 //! - **Nearest neighbours** vote with k = 200 and weight exp(s/0.1), on features before the head, as does the probe.
 //! - **Crops** keep the proportions of the image, since the area alone is given.
 
@@ -89,10 +93,9 @@ impl PaperReproduction for ContrastiveBehaviour {
             return fixed_features::run(&settings.fixed_features, lab);
         }
         let (train, test) = train::images(&settings, lab)?;
-        let mut model = train::Model::new(&settings, train.size, lab);
-        if let Some(loss) = objective.loss(&trial.cell::<Cell>()?)? {
-            model = train::train(model, &loss, &train, &settings, lab)?;
-        }
+        let model = train::Model::new(&settings, train.size, lab);
+        let loss = objective.loss(&trial.cell::<Cell>()?)?;
+        let model = train::train(model, loss.as_ref(), &train, &settings, lab)?;
         evaluate::evaluate(&model, &train, &test, &settings, lab)
     }
 

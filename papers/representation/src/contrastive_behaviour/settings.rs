@@ -20,8 +20,8 @@ pub struct Settings {
     pub images: ImageSettings,
     /// The encoder.
     pub encoder: EncoderConfig,
-    /// Width of the linear head, whose unit outputs the losses compare.
-    pub embedding: usize,
+    /// What the losses see of the feature.
+    pub head: HeadSettings,
     /// What makes a view of an image.
     pub augmentation: Vec<Step>,
     /// Contrastive training.
@@ -67,6 +67,16 @@ impl DataId {
             DataId::Cifar10 => "cifar10",
         }
     }
+}
+
+/// See [`Settings::head`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadSettings {
+    /// Width of the linear layer, whose unit outputs the losses compare.
+    pub embedding: usize,
+    /// Whether a batch norm without scale and offset follows the layer, for encoders that have none of their own.
+    pub batch_norm: bool,
 }
 
 /// See [`Settings::training`].
@@ -252,7 +262,7 @@ impl Settings {
         let counts = [
             ("images.synthetic_classes", self.images.synthetic_classes),
             ("images.synthetic_side", self.images.synthetic_side),
-            ("embedding", self.embedding),
+            ("head.embedding", self.head.embedding),
             ("training.epochs", self.training.epochs),
             ("fixed_features.width", self.fixed_features.width),
         ];

@@ -165,7 +165,7 @@ fn the_smoke_profile_trains_and_measures() {
         assert!(metric("probe_accuracy") > 35.0, "{arm}: {}", metric("probe_accuracy"));
         assert!(metric("positive_similarity") > metric("negative_similarity"), "{arm}");
         assert_eq!(notes.series.contains_key("train_loss"), arm != "untrained", "{arm}");
-        assert_eq!(notes.steps, if arm == "untrained" { 0 } else { 3 }, "{arm}");
+        assert_eq!(notes.steps, 3, "{arm}");
     }
 }
 
@@ -392,6 +392,7 @@ fn impossible_settings_are_refused_by_name() {
     refused(&["fixed_features", "temperatures"], json!([0.5, 0.1]), "temperatures");
     refused(&["fixed_features", "small"], json!(0.0), "fixed_features.small");
     refused(&["images", "data"], json!("mnist"), "data");
+    refused(&["head", "embedding"], json!(0), "head.embedding");
     refused(&["unknown"], json!(1), "unknown");
     for (arm, tau) in
         [("contrastive", None), ("simple", Some(0.1)), ("contrastive", Some(0.0)), ("untrained", Some(0.1))]

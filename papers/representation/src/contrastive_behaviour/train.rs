@@ -1,7 +1,7 @@
 //! Model and contrastive training.
 
 use burn::module::Module;
-use burn::nn::Linear;
+use burn::nn::{BatchNorm, BatchNormConfig, Linear};
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamWConfig, GradientsParams, Optimizer, SgdConfig};
@@ -14,18 +14,20 @@ use papers_kit::bumps::bumps;
 use papers_kit::encoder::Encoder;
 use papers_kit::image_set::{ImageSet, ImageSize};
 use papers_kit::nn::{Init, linear};
-use papers_kit::resnet::Mode;
+use papers_kit::resnet::{Mode, batch_norm};
 use papers_kit::schedule::cosine;
 use papers_kit::similarity::normalize_rows;
 use rand::seq::SliceRandom;
 
-use super::settings::{DataId, Loss, OptimizerSettings, Settings};
+use super::settings::{DataId, HeadSettings, Loss, OptimizerSettings, Settings};
 
-/// An encoder with a linear head on top, which only the loss sees.
+/// An encoder with a head on top, which only the loss sees.
 #[derive(Module, Debug)]
 pub struct Model<B: burn::tensor::backend::Backend = Backend> {
     encoder: Encoder<B>,
     head: Linear<B>,
+    /// Its scale and offset stay 1 and 0.
+    norm: Option<BatchNorm<B>>,
 }
 
 impl Model {
@@ -33,8 +35,11 @@ impl Model {
     pub fn new(settings: &Settings, size: ImageSize, lab: &Lab) -> Self {
         let mut rng = lab.rng("init");
         let encoder = settings.encoder.init(size, &mut rng, lab.device());
-        let head = linear(settings.encoder.features(), settings.embedding, true, Init::LeCun, &mut rng, lab.device());
-        Model { encoder, head }
+        let HeadSettings { embedding, batch_norm } = settings.head;
+        // The batch norm would only subtract a bias again.
+        let head = linear(settings.encoder.features(), embedding, !batch_norm, Init::LeCun, &mut rng, lab.device());
+        let norm = batch_norm.then(|| BatchNormConfig::new(embedding).init(lab.device()).no_grad());
+        Model { encoder, head, norm }
     }
 
     /// Features h, `[n, features]`, which probes judge.
@@ -43,8 +48,16 @@ impl Model {
     }
 
     /// Unit embeddings of features, `[n, embedding]`, which the loss compares.
-    pub fn embed(&self, features: Tensor<2>) -> Tensor<2> {
-        normalize_rows(self.head.forward(features), 1e-12)
+    pub fn embed(&self, features: Tensor<2>, mode: Mode) -> Tensor<2> {
+        let outputs = self.head.forward(features);
+        let outputs = match &self.norm {
+            Some(norm) => {
+                let [n, width] = outputs.dims();
+                batch_norm(norm, outputs.reshape([n, width, 1, 1]), mode).reshape([n, width])
+            }
+            None => outputs,
+        };
+        normalize_rows(outputs, 1e-12)
     }
 }
 
@@ -75,11 +88,18 @@ pub fn images(settings: &Settings, lab: &mut Lab) -> Result<(ImageSet, ImageSet)
     Ok((draw(asked.train, &mut train_rng), draw(asked.test, &mut test_rng)))
 }
 
-/// Trains a model with the named optimiser.
+/// Trains a model with the named optimiser. Without a loss it takes no step: the views only settle the running statistics
+/// of its batch norms.
 ///
 /// # Errors
 /// [`Error::Diverged`] where the loss is not finite, and what ends the trial.
-pub fn train(model: Model, loss: &Loss, images: &ImageSet, settings: &Settings, lab: &mut Lab) -> Result<Model> {
+pub fn train(
+    model: Model,
+    loss: Option<&Loss>,
+    images: &ImageSet,
+    settings: &Settings,
+    lab: &mut Lab,
+) -> Result<Model> {
     match settings.training.optimizer {
         OptimizerSettings::AdamW { weight_decay, .. } => {
             let optimizer = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(weight_decay as f32);
@@ -97,7 +117,7 @@ pub fn train(model: Model, loss: &Loss, images: &ImageSet, settings: &Settings, 
 fn fit(
     mut model: Model,
     mut optimizer: impl Optimizer<Model, Backend>,
-    loss: &Loss,
+    loss: Option<&Loss>,
     images: &ImageSet,
     settings: &Settings,
     lab: &mut Lab,
@@ -118,7 +138,13 @@ fn fit(
             // Two views of each image, first all first ones: [2·batch, channels, h, w].
             let pairs = [batch, batch].concat();
             let views = views(images, &pairs, &settings.augmentation, &mut view_rng, &device);
-            let z = model.embed(model.features(views, Mode::Train)); // [2·batch, embedding]
+            let z = model.embed(model.features(views, Mode::Train), Mode::Train); // [2·batch, embedding]
+            lab.progress(step as u64 + 1, total as u64)?;
+            let Some(loss) = loss else {
+                // Nobody wants these gradients, but the recorded passes of all steps would otherwise stay in memory.
+                drop(z.sum().backward());
+                continue;
+            };
             let first = z.clone().narrow(0, 0, batch.len());
             let second = z.narrow(0, batch.len(), batch.len());
 
@@ -134,9 +160,9 @@ fn fit(
             });
             let gradients = GradientsParams::from_grads(value.backward(), &model);
             model = optimizer.step(training.optimizer.lr() * cosine(step, total), model, gradients);
-            lab.progress(step as u64 + 1, total as u64)?;
         }
-        let mean = sum.map_or(f64::NAN, |sum| f64::from(read_f32(sum).iter().sum::<f32>()) / steps_per_epoch as f64);
+        let Some(sum) = sum else { continue };
+        let mean = f64::from(read_f32(sum).iter().sum::<f32>()) / steps_per_epoch as f64;
         if !mean.is_finite() {
             return Err(Error::Diverged(format!("the training loss is {mean} in epoch {}", epoch + 1)));
         }

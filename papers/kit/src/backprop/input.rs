@@ -1,7 +1,4 @@
-//! The backward pass of a network written out as tensor operations, so that reverse mode can run over it.
-//!
-//! burn has no second derivatives. A method that needs the derivative of a gradient writes the gradient down, layer by
-//! layer, and differentiates that: exact, where a finite difference in single precision loses half of the digits.
+//! Gradients of a perceptron with respect to its inputs.
 
 use burn::tensor::activation::softmax;
 use harness_core::backend::{IntTensor, Tensor};
@@ -84,7 +81,7 @@ mod tests {
     #[test]
     fn the_gradient_is_that_of_reverse_mode() {
         let device = DeviceChoice::Cpu.open().unwrap();
-        for activation in [Activation::Relu, Activation::Tanh] {
+        for activation in [Activation::Relu, Activation::Tanh, Activation::Sine, Activation::Swish] {
             let (model, x, labels) = setting(activation, &device);
             let expected =
                 read_f32(attack::input_gradient(x.clone(), |x| cross_entropy(model.forward(x), labels.clone())));
@@ -100,7 +97,7 @@ mod tests {
     #[test]
     fn the_mixed_derivative_is_that_of_double_precision() {
         let device = DeviceChoice::Cpu.open().unwrap();
-        for activation in [Activation::Relu, Activation::Tanh] {
+        for activation in [Activation::Relu, Activation::Tanh, Activation::Sine, Activation::Swish] {
             let (model, x, labels) = setting(activation, &device);
             let found = input_gradient(&model, x.clone(), labels);
             let v = found.gradient.clone().detach();
@@ -178,6 +175,11 @@ mod tests {
                         let slope = |a: f64| match self.activation {
                             Activation::Relu => f64::from(u8::from(a > 0.0)),
                             Activation::Tanh => 1.0 - a.tanh().powi(2),
+                            Activation::Sine => a.cos(),
+                            Activation::Swish => {
+                                let sigma = 1.0 / (1.0 + (-a).exp());
+                                sigma + a * sigma * (1.0 - sigma)
+                            }
                         };
                         t = a.iter().zip(&da).map(|(a, da)| slope(*a) * da).collect();
                         h = a
@@ -185,6 +187,8 @@ mod tests {
                             .map(|a| match self.activation {
                                 Activation::Relu => a.max(0.0),
                                 Activation::Tanh => a.tanh(),
+                                Activation::Sine => a.sin(),
+                                Activation::Swish => a / (1.0 + (-a).exp()),
                             })
                             .collect();
                     }
