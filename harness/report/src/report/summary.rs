@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
-use harness_core::evidence::{Verdict, bracket};
+use harness_core::evidence::{Evidence, Verdict, bracket};
 use harness_core::paper::Profile;
 use harness_core::text::number;
 
@@ -39,7 +39,7 @@ pub fn summary(run: &RunReport<'_>) -> String {
                     Cell::new(short(row.id, 12, 12)),
                     Cell::new(row.evidence.verdict.name()),
                     Cell::new(effect),
-                    Cell::new(row.evidence.n).set_alignment(CellAlignment::Right),
+                    Cell::new(seeds(&row.evidence)).set_alignment(CellAlignment::Right),
                     Cell::new(if report.synthetic() { "SYNTHETIC" } else { data_label(report) }),
                     Cell::new(if report.deviations().is_empty() { "paper's" } else { "reduced" }),
                 ]);
@@ -83,6 +83,12 @@ pub fn summary(run: &RunReport<'_>) -> String {
     }
     text.push('\n');
     text
+}
+
+/// The number of seeds, and whether a sequential test stopped there early.
+fn seeds(evidence: &Evidence) -> String {
+    let early = if evidence.look.is_some_and(|look| look.early) { " early" } else { "" };
+    format!("{}{early}", evidence.n)
 }
 
 /// What an inconclusive verdict could have shown, and what would decide it.

@@ -121,6 +121,8 @@ struct EvidenceView {
     outlook: Option<String>,
     /// Whether the experiment is smaller than the paper's, where the verdict says anything about the claim.
     reduced: bool,
+    /// Whether a sequential test had its last word before its last look.
+    early: bool,
     summary: String,
 }
 
@@ -135,6 +137,7 @@ impl EvidenceView {
     fn new(evidence: &Evidence, reduced: bool) -> Self {
         EvidenceView {
             reduced,
+            early: evidence.look.is_some_and(|look| look.early),
             adjusted_p: evidence.adjusted_p,
             outlook: evidence.outlook_in_words(),
             verdict: evidence.verdict.name(),
