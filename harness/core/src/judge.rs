@@ -88,6 +88,7 @@ fn guarded(mut evidence: Evidence, level: f64) -> Evidence {
     }
     if let Some(interval) = evidence.interval {
         evidence.interval = Some(widened(interval, evidence.n, level));
+        evidence.detectable = evidence.detectable.map(|effect| effect * harder(evidence.n, interval.level, level));
     }
     not_beyond_chance(evidence)
 }
@@ -110,6 +111,15 @@ fn widened(interval: Interval, n: usize, level: f64) -> Interval {
             Interval { low: centre - half, high: centre + half, level }
         }
         _ => interval,
+    }
+}
+
+/// How many times as large an effect has to be to be shown at a stricter level.
+fn harder(n: usize, from: f64, to: f64) -> f64 {
+    let shown = |level: f64| stats::detectable_effect(1.0, n, 1.0 - level, stats::DETECTABLE_POWER);
+    match (shown(from), shown(to)) {
+        (Ok(before), Ok(after)) if to > from && before > 0.0 => after / before,
+        _ => 1.0,
     }
 }
 

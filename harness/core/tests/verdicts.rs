@@ -313,6 +313,21 @@ fn what_is_beyond_chance_at_5_percent_alone_is_open_at_a_look() {
 }
 
 #[test]
+fn a_papers_own_rule_is_held_to_the_level_of_its_look() {
+    let custom = Claim { test: Test::Custom, ..common::paper().claims[0].clone() };
+    let values = [1.0, 1.6, 1.4];
+    let says = Says(Evidence::from_effects("x", &values, 0.0));
+    let schedule = Schedule::new(3, 12);
+    let look = judge_sequentially(&says, &custom, &differences(&values), &schedule, 3);
+    let declared = judge_sequentially(&ByTest, &claim(&format!("{{{PAIRED}}}}}")), &differences(&values), &schedule, 3);
+    // The rule knows 5 % only; what is left of it is what a declared test says at the level of the look.
+    assert_eq!((look.verdict, declared.verdict), (Verdict::DirectionOnly, Verdict::DirectionOnly));
+    let (ours, theirs) = (look.interval.unwrap(), declared.interval.unwrap());
+    assert!((ours.low - theirs.low).abs() < 1e-9 && (ours.high - theirs.high).abs() < 1e-9);
+    assert!((look.detectable.unwrap() - declared.detectable.unwrap()).abs() < 1e-6);
+}
+
+#[test]
 fn a_claim_that_the_last_look_would_hardly_decide_is_given_up() {
     let schedule = Schedule::new(3, 12);
     let claim = claim(&format!("{{{PAIRED}}}}}"));
