@@ -14,6 +14,12 @@ cargo run -p harness -- --reports "$reports" doctor
 cargo run -p harness -- verify all
 cargo run -p harness -- --reports "$reports" reproduce all --profile quick --data real
 
+# The verdicts keep what they promise, and the docs print what the command prints.
+cargo run -p harness -- calibrate-verdicts > "$reports/calibration.md"
+while IFS= read -r line; do
+    [ -z "$line" ] || grep -qF -- "$line" docs/statistics.md || { echo "docs/statistics.md lacks: $line"; exit 1; }
+done < "$reports/calibration.md"
+
 # The same as a site, looked at by a browser, and as an archive.
 bash ci/site.sh "$reports" "$reports/screenshots"
 cargo run -p harness -- --reports "$reports" export --zip "$reports/run.zip"

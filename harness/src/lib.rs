@@ -8,14 +8,20 @@
 //! | [`store`] | the directory of finished trials |
 //! | [`draw`](mod@draw), [`tables`], [`report`], [`printable`](mod@printable) | what is made of it |
 //! | [`export`] | a run as one archive |
+//! | [`explain`], [`compare`], [`audit`] | the chain behind a number, what changed between runs, whether runs repeat |
+//! | [`calibrate`] | whether the verdicts keep what they promise |
 //! | [`cli`] | the command line |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub use harness_core as core;
 pub use harness_report::{draw, printable, report, tables};
 
+pub mod audit;
+pub mod calibrate;
 pub mod catalog;
 pub mod cli;
+pub mod compare;
+pub mod explain;
 pub mod export;
 pub mod failpoint;
 pub mod run;

@@ -87,6 +87,8 @@ pub enum Test {
     BestOf(BestOf),
     /// A method and a baseline differ by less than a margin.
     Equivalence(Equivalence),
+    /// A method is better than a baseline on the interquartile mean over many tasks.
+    Tasks(Tasks),
     /// The ratio of a positive metric between two arms stays on one side of a limit.
     Ratio(Ratio),
     /// Arms come in a claimed order.
@@ -120,6 +122,22 @@ pub struct Paired {
     /// How several cells of one seed become one number.
     #[serde(default)]
     pub across: Across,
+    /// Which test speaks of chance.
+    #[serde(default)]
+    pub by: PairedTest,
+}
+
+/// Which test of same-seed differences speaks of chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PairedTest {
+    /// Student's t test of their mean.
+    #[default]
+    T,
+    /// Wilcoxon's signed-rank test, for symmetric differences with outliers; six seeds at least.
+    Wilcoxon,
+    /// The sign test, for differences of any shape; six seeds at least.
+    Sign,
 }
 
 /// See [`Test::Trend`]. The effect is the Spearman rank correlation between factor and metric, per seed.
@@ -204,6 +222,29 @@ pub struct Equivalence {
     pub across: Across,
 }
 
+/// See [`Test::Tasks`]. The effect is the difference of interquartile means over all tasks and seeds, with a stratified
+/// bootstrap that resamples seeds within each task. Scores must be normalised per task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tasks {
+    /// The normalised score.
+    pub metric: String,
+    /// The arm that is claimed to be better.
+    pub method: String,
+    /// The arm that it is compared with.
+    pub baseline: String,
+    /// Which direction is better.
+    pub better: Better,
+    /// The factor whose levels are the tasks.
+    pub over: String,
+    /// The smallest difference that counts.
+    #[serde(default)]
+    pub min_effect: f64,
+    /// Which cells.
+    #[serde(default)]
+    pub cells: CellFilter,
+}
+
 /// See [`Test::Ratio`]. The effect is the geometric mean over seeds of numerator / denominator. Exactly one of the
 /// limits is given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -257,11 +298,68 @@ impl Test {
             Test::Bound(test) => vec![&test.arm],
             Test::BestOf(test) => std::iter::once(&test.method).chain(&test.baselines).map(String::as_str).collect(),
             Test::Equivalence(test) => vec![&test.method, &test.baseline],
+            Test::Tasks(test) => vec![&test.method, &test.baseline],
             Test::Ratio(test) => vec![&test.numerator, &test.denominator],
             Test::RankOrder(test) => test.order.iter().map(String::as_str).collect(),
             Test::AllOf(parts) | Test::AnyOf(parts) => parts.iter().flat_map(Test::arms).collect(),
             Test::Custom => Vec::new(),
         }
+    }
+
+    /// The name of the test in `paper.yaml`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Test::Paired(_) => "paired",
+            Test::Trend(_) => "trend",
+            Test::Bound(_) => "bound",
+            Test::BestOf(_) => "best_of",
+            Test::Equivalence(_) => "equivalence",
+            Test::Tasks(_) => "tasks",
+            Test::Ratio(_) => "ratio",
+            Test::RankOrder(_) => "rank_order",
+            Test::AllOf(_) => "all_of",
+            Test::AnyOf(_) => "any_of",
+            Test::Custom => "custom",
+        }
+    }
+
+    /// The smallest mean that counts as what the paper claims; 0 where the test has none.
+    pub fn min_effect(&self) -> f64 {
+        match self {
+            Test::Paired(test) => test.min_effect,
+            Test::Trend(test) => test.min_effect,
+            Test::BestOf(test) => test.min_effect,
+            Test::Tasks(test) => test.min_effect,
+            Test::RankOrder(test) => test.min_effect,
+            Test::Bound(_) | Test::Equivalence(_) | Test::Ratio(_) | Test::AllOf(_) | Test::AnyOf(_) | Test::Custom => {
+                0.0
+            }
+        }
+    }
+
+    /// The parts of a composed test.
+    pub fn parts(&self) -> &[Test] {
+        match self {
+            Test::AllOf(parts) | Test::AnyOf(parts) => parts,
+            _ => &[],
+        }
+    }
+
+    /// Whether the test looks at the trials of this arm in this cell; [`Test::Custom`] may look at any.
+    pub fn looks_at(&self, arm: &str, cell: &crate::cell::Cell) -> bool {
+        let cells = match self {
+            Test::Custom => return true,
+            Test::AllOf(parts) | Test::AnyOf(parts) => return parts.iter().any(|part| part.looks_at(arm, cell)),
+            Test::Paired(test) => &test.cells,
+            Test::Trend(test) => &test.cells,
+            Test::Bound(test) => &test.cells,
+            Test::BestOf(test) => &test.cells,
+            Test::Equivalence(test) => &test.cells,
+            Test::Tasks(test) => &test.cells,
+            Test::Ratio(test) => &test.cells,
+            Test::RankOrder(test) => &test.cells,
+        };
+        self.arms().contains(&arm) && crate::results::admits(cells, cell)
     }
 
     /// Checks what the types cannot say; the error is a message.
@@ -286,6 +384,7 @@ impl Test {
                 Err(format!("margin {} must be a finite number above 0", test.margin))
             }
             Test::Equivalence(_) => Ok(()),
+            Test::Tasks(test) => effect(test.min_effect),
             Test::Ratio(test) => match (test.at_most, test.at_least) {
                 (Some(limit), None) | (None, Some(limit)) if limit.is_finite() && limit > 0.0 => Ok(()),
                 _ => Err("ratio needs exactly one finite limit above 0: at_most or at_least".into()),

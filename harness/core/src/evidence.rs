@@ -57,8 +57,20 @@ pub struct Evidence {
     pub n: usize,
     /// The smallest effect that n seeds would show with 80 % power.
     pub detectable: Option<f64>,
-    /// p-value of the two-sided test where there is one.
+    /// p-value where there is a test: two-sided, but for an equivalence.
     pub p_value: Option<f64>,
+    /// The same after Holm's adjustment over all claims of the paper.
+    #[serde(default)]
+    pub adjusted_p: Option<f64>,
+    /// How many more seeds would probably decide an open verdict; see [`Outlook`].
+    #[serde(default)]
+    pub outlook: Option<Outlook>,
+    /// How the parts of a composed rule belong together.
+    #[serde(default)]
+    pub composed: Option<Composed>,
+    /// The look of a sequential test that the verdict comes from.
+    #[serde(default)]
+    pub look: Option<Look>,
     /// What was found, in a sentence, with the numbers that stand beside the published ones.
     pub summary: String,
     /// The evidence of the parts of a composed rule.
@@ -68,6 +80,59 @@ pub struct Evidence {
 
 /// Level of all intervals.
 pub const LEVEL: f64 = 0.95;
+
+/// Beyond so many seeds in all no number of further ones is named.
+pub const MOST_SEEDS: u64 = 1000;
+
+/// What it would take to decide an open verdict, if mean and spread are as measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outlook {
+    /// So many more seeds decide it with 80 % power.
+    MoreSeeds(u64),
+    /// More than [`MOST_SEEDS`] in all: the effect is too small against its spread.
+    OutOfReach,
+}
+
+/// How parts make a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Composed {
+    /// All must hold.
+    AllOf,
+    /// One must hold.
+    AnyOf,
+}
+
+impl Composed {
+    /// The verdict that one of many parts gives easily by chance, and what it becomes where it does.
+    fn easy_by_chance(self) -> (Verdict, Verdict) {
+        match self {
+            Composed::AllOf => (Verdict::Contradicted, Verdict::Inconclusive),
+            Composed::AnyOf => (Verdict::Reproduced, Verdict::DirectionOnly),
+        }
+    }
+}
+
+/// A look of a sequential test: which it was, and what it was allowed to spend.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// Which look, from 1.
+    pub number: usize,
+    /// Looks in all.
+    pub of: usize,
+    /// Seeds at this look.
+    pub seeds: u64,
+    /// Seeds at the last look.
+    pub max_seeds: u64,
+    /// The level of this look's test.
+    pub alpha: f64,
+    /// Whether this was the last word before the last look.
+    pub early: bool,
+    /// Whether it was because the last look would hardly decide it either.
+    pub hopeless: bool,
+}
 
 impl Evidence {
     /// There are no trials to judge by.
@@ -89,6 +154,10 @@ impl Evidence {
             n,
             detectable: None,
             p_value: None,
+            adjusted_p: None,
+            outlook: None,
+            composed: None,
+            look: None,
             summary: summary.into(),
             parts: Vec::new(),
         }
@@ -100,6 +169,11 @@ impl Evidence {
     /// lies below 0. `direction_only`: the interval lies above 0 but the mean is too small, or every seed points the
     /// claimed way. `inconclusive`: all else, one seed, and any effect that is NaN or infinite.
     pub fn from_effects(quantity: impl Into<String>, effects: &[f64], min_effect: f64) -> Self {
+        Evidence::from_effects_at(quantity, effects, min_effect, LEVEL)
+    }
+
+    /// As [`Evidence::from_effects`], with an interval of this level.
+    pub fn from_effects_at(quantity: impl Into<String>, effects: &[f64], min_effect: f64, level: f64) -> Self {
         let quantity = quantity.into();
         if effects.is_empty() {
             return Evidence::not_run("no seed has all the values that the rule compares");
@@ -110,7 +184,7 @@ impl Evidence {
             return evidence;
         }
         let n = effects.len();
-        let test = stats::paired_t(effects, LEVEL, stats::Alternative::TwoSided).ok();
+        let test = stats::paired_t(effects, level, stats::Alternative::TwoSided).ok();
         let mean = effects.iter().sum::<f64>() / n as f64;
         let interval = test.as_ref().map(|test| test.interval);
         let verdict = match interval {
@@ -127,15 +201,12 @@ impl Evidence {
         };
         let asked = if min_effect > 0.0 { format!(", at least {} asked", number(min_effect)) } else { String::new() };
         Evidence {
-            verdict,
-            summary: format!("{quantity}: {found}{asked}"),
-            quantity,
+            quantity: quantity.clone(),
             effect: Some(mean),
             interval,
-            n,
             detectable: test.as_ref().map(|test| test.detectable),
             p_value: test.as_ref().map(|test| test.p_value),
-            parts: Vec::new(),
+            ..Evidence::bare(verdict, n, format!("{quantity}: {found}{asked}"))
         }
     }
 
@@ -159,40 +230,96 @@ impl Evidence {
             _ => Verdict::Inconclusive,
         };
         Evidence {
-            verdict,
             quantity: quantity.into(),
             effect: Some(held as f64 / n as f64),
-            interval: None,
-            n,
-            detectable: None,
-            p_value: None,
-            summary: format!("{} (holds in {held} of {n} seeds)", summary.into()),
-            parts: Vec::new(),
+            // A share of failing seeds of which n seeds show at least one with 80 % power.
+            detectable: Some(1.0 - (1.0 - stats::DETECTABLE_POWER).powf(1.0 / n as f64)),
+            ..Evidence::bare(verdict, n, format!("{} (holds in {held} of {n} seeds)", summary.into()))
         }
     }
 
     /// All parts must hold: the worst verdict among them.
+    ///
+    /// One part of many fails easily by chance: what [`crate::judge::judge`] lets stand as `contradicted` needs a part
+    /// whose p-value passes Bonferroni's correction for the number of parts.
     pub fn all_of(parts: Vec<Evidence>) -> Self {
-        Evidence::composed(parts, "all of", |verdicts| verdicts.max())
+        Evidence::compose(parts, Composed::AllOf)
     }
 
     /// One part must hold: the best verdict among them.
+    ///
+    /// One part of many holds easily by chance: what [`crate::judge::judge`] lets stand as `reproduced` needs a part whose
+    /// p-value passes Bonferroni's correction for the number of parts.
     pub fn any_of(parts: Vec<Evidence>) -> Self {
-        Evidence::composed(parts, "any of", |verdicts| verdicts.min())
+        Evidence::compose(parts, Composed::AnyOf)
     }
 
-    fn composed(
-        parts: Vec<Evidence>,
-        name: &str,
-        choose: fn(&mut dyn Iterator<Item = Verdict>) -> Option<Verdict>,
-    ) -> Self {
-        let verdict = choose(&mut parts.iter().map(|part| part.verdict)).unwrap_or(Verdict::NotRun);
-        // The part that decided lends its numbers; the others stand below it.
-        let Some(decisive) = parts.iter().find(|part| part.verdict == verdict).cloned() else {
+    fn compose(parts: Vec<Evidence>, composed: Composed) -> Self {
+        let verdicts = parts.iter().map(|part| part.verdict);
+        let (chosen, name) = match composed {
+            Composed::AllOf => (verdicts.max(), "all of"),
+            Composed::AnyOf => (verdicts.min(), "any of"),
+        };
+        let chosen = chosen.unwrap_or(Verdict::NotRun);
+        // The part that decided lends its numbers: of several that could be chance the most certain one, where a part
+        // without a p-value is exact, else the first.
+        let certainty = |part: &&Evidence| part.p_value.unwrap_or(0.0);
+        let mut decisive = parts.iter().filter(|part| part.verdict == chosen);
+        let decisive = if chosen == composed.easy_by_chance().0 {
+            decisive.min_by(|a, b| certainty(a).total_cmp(&certainty(b)))
+        } else {
+            decisive.next()
+        };
+        let Some(decisive) = decisive.cloned() else {
             return Evidence::not_run("a composed rule without parts");
         };
+        let tested: Vec<f64> = parts.iter().filter_map(|part| part.p_value).collect();
+        let corrected = |p_value: f64| (tested.len() as f64 * p_value).min(1.0);
+        let p_value = match composed {
+            _ if chosen == composed.easy_by_chance().0 => decisive.p_value.map(corrected),
+            // A part that does not hold exactly has no p-value, and so has the whole.
+            Composed::AllOf
+                if parts.iter().any(|part| part.p_value.is_none() && part.verdict != Verdict::Reproduced) =>
+            {
+                None
+            }
+            Composed::AllOf => tested.iter().copied().reduce(f64::max),
+            Composed::AnyOf => tested.iter().copied().reduce(f64::min).map(corrected),
+        };
         let summaries: Vec<String> = parts.iter().map(|part| format!("{}: {}", part.verdict, part.summary)).collect();
-        Evidence { summary: format!("{name} — {}", summaries.join("; ")), parts, ..decisive }
+        Evidence {
+            summary: format!("{name} — {}", summaries.join("; ")),
+            composed: Some(composed),
+            p_value,
+            parts,
+            ..decisive
+        }
+    }
+
+    /// Composes parts anew at the level `alpha`, with the correction for their number.
+    pub(crate) fn composed(parts: Vec<Evidence>, composed: Composed, alpha: f64) -> Self {
+        Evidence::compose(parts, composed).corrected_for_parts(alpha)
+    }
+
+    /// Takes back what one of many parts may say by chance.
+    pub(crate) fn corrected_for_parts(mut self, alpha: f64) -> Self {
+        let Some((extreme, weaker)) = self.composed.map(Composed::easy_by_chance) else { return self };
+        if self.verdict == extreme && self.p_value.is_some_and(|p_value| p_value > alpha) {
+            self.verdict = weaker;
+            self.summary = format!("{}; not beyond chance for so many parts", self.summary);
+        }
+        self
+    }
+
+    /// What the outlook says, in words.
+    pub fn outlook_in_words(&self) -> Option<String> {
+        Some(match self.outlook? {
+            Outlook::MoreSeeds(1) => "1 more seed would probably decide it".to_owned(),
+            Outlook::MoreSeeds(more) => format!("about {more} more seeds would probably decide it"),
+            Outlook::OutOfReach => {
+                format!("more than {MOST_SEEDS} seeds would be needed: the effect is small against its spread")
+            }
+        })
     }
 
     /// The same evidence with another sentence.

@@ -1,36 +1,45 @@
 //! Applying declarative tests to results.
 
-use crate::claim::{
-    Across, BestOf, Better, Bound, CellFilter, Claim, Direction, Equivalence, Paired, RankOrder, Ratio, Test, Trend,
-};
+use rand::SeedableRng;
+use rand_chacha::ChaCha12Rng;
+
+use crate::claim::{BestOf, Bound, Claim, Equivalence, Paired, PairedTest, Ratio, Tasks, Test};
 use crate::error::{Error, Result};
-use crate::evidence::{Evidence, LEVEL, Verdict};
+use crate::evidence::{Composed, Evidence, Verdict, bracket};
+use crate::measured::{Measured, measure, task_scores};
 use crate::reproduction::PaperReproduction;
-use crate::results::{PerSeed, Results, differences};
-use crate::stats;
+use crate::results::Results;
+use crate::stats::{self, Alternative, Interval, RankCorrelation};
 use crate::text::number;
+use crate::{outlook, stats::StatsError};
+
+/// Replicates of a bootstrap over tasks.
+const REPLICATES: usize = 2000;
 
 impl Test {
-    /// Applies the test.
+    /// Applies the test at the level of the results.
     ///
     /// # Errors
     /// [`Error::Missing`] where trials or metrics are missing; [`Error::Failed`] for [`Test::Custom`], which the
     /// paper's module has to judge itself.
     pub fn apply(&self, results: &Results) -> Result<Evidence> {
+        let level = results.level();
         match self {
-            Test::Paired(test) => paired(test, results),
-            Test::Trend(test) => trend(test, results),
-            Test::Bound(test) => bound(test, results),
-            Test::BestOf(test) => best_of(test, results),
-            Test::Equivalence(test) => equivalence(test, results),
-            Test::Ratio(test) => ratio(test, results),
-            Test::RankOrder(test) => rank_order(test, results),
-            Test::AllOf(parts) => Ok(Evidence::all_of(apply_parts(parts, results))),
-            Test::AnyOf(parts) => Ok(Evidence::any_of(apply_parts(parts, results))),
-            Test::Custom => Err(Error::Failed(format!(
-                "{}: a claim with the test `custom` is not judged by the paper's module",
-                results.paper()
-            ))),
+            Test::Paired(test) => Ok(paired(test, &measure(self, results)?, level)),
+            Test::Trend(test) => {
+                Ok(ranked(&measure(self, results)?, test.min_effect, RankCorrelation::Spearman, level))
+            }
+            Test::Bound(test) => Ok(bound(test, &measure(self, results)?, level)),
+            Test::BestOf(test) => Ok(best_of(test, &measure(self, results)?, level)),
+            Test::Equivalence(test) => equivalence(test, &measure(self, results)?, level),
+            Test::Tasks(test) => tasks(test, results),
+            Test::Ratio(test) => ratio(test, &measure(self, results)?, level),
+            Test::RankOrder(test) => {
+                Ok(ranked(&measure(self, results)?, test.min_effect, RankCorrelation::Kendall, level))
+            }
+            Test::AllOf(parts) => Ok(Evidence::composed(apply_parts(parts, results), Composed::AllOf, 1.0 - level)),
+            Test::AnyOf(parts) => Ok(Evidence::composed(apply_parts(parts, results), Composed::AnyOf, 1.0 - level)),
+            Test::Custom => measure(self, results).map(|_| Evidence::not_run("a custom claim")),
         }
     }
 }
@@ -43,12 +52,77 @@ pub fn judge(paper: &dyn PaperReproduction, claim: &Claim, results: &Results) ->
         Err(Error::Diverged(reason)) => Evidence::inconclusive(results.seeds().len(), reason),
         Err(error) => Evidence::not_run(format!("the rule could not be applied: {error}")),
     };
-    let evidence = if claim.test == Test::Custom { not_beyond_chance(evidence) } else { evidence };
-    never_from_one_seed(evidence)
+    let evidence = if claim.test == Test::Custom { guarded(evidence, results.level()) } else { evidence };
+    let mut evidence = never_from_one_seed(evidence);
+    outlook::add(&mut evidence, &claim.test, 1.0 - results.level());
+    evidence
 }
 
-/// A paper's own rule may look at means alone. Whatever it says, a verdict that claims more than chance needs an interval
-/// that does not contain 0.
+/// Holm's adjustment of the p-values of a paper's claims, written into their evidence. The family is all claims: one
+/// without a p-value counts as one that shows nothing, so that a claim that did not run makes no other look better.
+pub fn adjust(claims: &mut [Evidence]) {
+    let p_values: Vec<f64> = claims.iter().map(|evidence| evidence.p_value.unwrap_or(1.0)).collect();
+    let Ok(adjusted) = stats::holm(&p_values) else { return };
+    for (evidence, adjusted) in claims.iter_mut().zip(adjusted) {
+        evidence.adjusted_p = evidence.p_value.map(|_| adjusted);
+    }
+}
+
+/// A paper's own rule may look at means alone, and knows one level. Whatever it says, a verdict that claims more than
+/// chance needs an interval, at the level asked for, that does not contain 0. Parts are looked at one by one, and the
+/// whole is composed of them anew.
+fn guarded(mut evidence: Evidence, level: f64) -> Evidence {
+    if let Some(composed) = evidence.composed
+        && !evidence.parts.is_empty()
+    {
+        let said = evidence.verdict;
+        let parts: Vec<Evidence> = evidence.parts.iter().map(|part| guarded(part.clone(), level)).collect();
+        if parts == evidence.parts {
+            return not_beyond_chance(evidence).corrected_for_parts(1.0 - level);
+        }
+        let anew = Evidence::composed(parts, composed, 1.0 - level);
+        // The paper may have said less than its parts do; it is never made to say more.
+        let verdict = weaker_of(said, anew.verdict);
+        let summary = if verdict == said { evidence.summary } else { anew.summary.clone() };
+        return Evidence { verdict, summary, ..anew };
+    }
+    if let Some(interval) = evidence.interval {
+        evidence.interval = Some(widened(interval, evidence.n, level));
+        evidence.detectable = evidence.detectable.map(|effect| effect * harder(evidence.n, interval.level, level));
+    }
+    not_beyond_chance(evidence)
+}
+
+/// Of two verdicts the one that claims less; what is said about nothing run stays.
+fn weaker_of(said: Verdict, anew: Verdict) -> Verdict {
+    match (said, anew) {
+        (Verdict::Reproduced | Verdict::Contradicted, anew) => anew,
+        (said, _) => said,
+    }
+}
+
+/// A t interval at a stricter level.
+fn widened(interval: Interval, n: usize, level: f64) -> Interval {
+    let factor = |level| stats::t_critical(n, level);
+    match (factor(interval.level), factor(level)) {
+        (Ok(old), Ok(new)) if level > interval.level => {
+            let centre = 0.5 * (interval.low + interval.high);
+            let half = 0.5 * interval.width() * new / old;
+            Interval { low: centre - half, high: centre + half, level }
+        }
+        _ => interval,
+    }
+}
+
+/// How many times as large an effect has to be to be shown at a stricter level.
+fn harder(n: usize, from: f64, to: f64) -> f64 {
+    let shown = |level: f64| stats::detectable_effect(1.0, n, 1.0 - level, stats::DETECTABLE_POWER);
+    match (shown(from), shown(to)) {
+        (Ok(before), Ok(after)) if to > from && before > 0.0 => after / before,
+        _ => 1.0,
+    }
+}
+
 fn not_beyond_chance(mut evidence: Evidence) -> Evidence {
     let Some(interval) = evidence.interval else { return evidence };
     let (weaker, words, chance) = match evidence.verdict {
@@ -82,166 +156,224 @@ fn apply_parts(parts: &[Test], results: &Results) -> Vec<Evidence> {
         .collect()
 }
 
-fn values(results: &Results, arm: &str, metric: &str, cells: &CellFilter, across: Across) -> Result<PerSeed> {
-    let values = results.arm(arm).within(cells).metric_across(metric, across)?;
-    match values.iter().find(|(_, value)| value.is_nan()) {
-        Some((seed, _)) => Err(Error::Diverged(format!("diverged: `{metric}` of arm {arm}, seed {seed} is NaN"))),
-        None => Ok(values),
+fn paired(test: &Paired, measured: &Measured, level: f64) -> Evidence {
+    let effects = measured.list();
+    let evidence = Evidence::from_effects_at(&measured.quantity, &effects, test.min_effect, level);
+    match test.by {
+        PairedTest::T => evidence,
+        PairedTest::Wilcoxon => {
+            let ranked = stats::wilcoxon_signed_rank(&effects, Alternative::TwoSided);
+            // Its asymptotic relative efficiency for normal differences.
+            let efficiency = 3.0 / std::f64::consts::PI;
+            by_ranks(
+                evidence,
+                test.min_effect,
+                level,
+                "Wilcoxon's test",
+                efficiency,
+                ranked.map(|test| (test.p_value, test.w_plus.total_cmp(&test.w_minus))),
+            )
+        }
+        PairedTest::Sign => {
+            let signs = stats::sign_test(&effects, Alternative::TwoSided);
+            let efficiency = 2.0 / std::f64::consts::PI;
+            by_ranks(
+                evidence,
+                test.min_effect,
+                level,
+                "the sign test",
+                efficiency,
+                signs.map(|test| (test.p_value, test.positive.cmp(&test.negative))),
+            )
+        }
     }
 }
 
-fn paired(test: &Paired, results: &Results) -> Result<Evidence> {
-    let method = values(results, &test.method, &test.metric, &test.cells, test.across)?;
-    let baseline = values(results, &test.baseline, &test.metric, &test.cells, test.across)?;
-    Ok(compare(&test.metric, &test.method, &method, &test.baseline, &baseline, test.better, test.min_effect))
-}
-
-fn compare(
-    metric: &str,
-    method_name: &str,
-    method: &PerSeed,
-    baseline_name: &str,
-    baseline: &PerSeed,
-    better: Better,
+/// Lets a rank test decide in place of the t interval, which stays beside it. Too few seeds to reach the level with any
+/// values can show no effect of any size.
+fn by_ranks(
+    mut evidence: Evidence,
     min_effect: f64,
+    level: f64,
+    name: &str,
+    efficiency: f64,
+    found: std::result::Result<(f64, std::cmp::Ordering), StatsError>,
 ) -> Evidence {
-    let (quantity, effects) = match better {
-        Better::Higher => (format!("{metric}, {method_name} − {baseline_name}"), differences(method, baseline)),
-        Better::Lower => (format!("{metric}, {baseline_name} − {method_name}"), differences(baseline, method)),
+    let (Ok((p_value, side)), Some(mean)) = (found, evidence.effect) else { return evidence };
+    let alpha = 1.0 - level;
+    let all_positive = evidence.verdict == Verdict::DirectionOnly || evidence.verdict == Verdict::Reproduced;
+    evidence.verdict = match side {
+        std::cmp::Ordering::Greater if p_value <= alpha && mean > 0.0 && mean >= min_effect => Verdict::Reproduced,
+        std::cmp::Ordering::Greater if p_value <= alpha || all_positive => Verdict::DirectionOnly,
+        std::cmp::Ordering::Less if p_value <= alpha => Verdict::Contradicted,
+        _ => Verdict::Inconclusive,
     };
-    Evidence::from_effects(quantity, &effects, min_effect)
+    evidence.p_value = Some(p_value);
+    let reachable = evidence.n > 1 && 0.5_f64.powi(evidence.n as i32 - 1) <= alpha;
+    evidence.detectable = evidence.detectable.filter(|_| reachable).map(|effect| effect / efficiency.sqrt());
+    evidence.summary = format!("{}; by {name}, p = {}", evidence.summary, number(p_value));
+    evidence
 }
 
-fn best_of(test: &BestOf, results: &Results) -> Result<Evidence> {
-    let method = values(results, &test.method, &test.metric, &test.cells, test.across)?;
-    let mut best: Option<(f64, &str, PerSeed)> = None;
-    for name in &test.baselines {
-        let baseline = values(results, name, &test.metric, &test.cells, test.across)?;
-        let mean = baseline.values().sum::<f64>() / baseline.len() as f64;
-        let score = match test.better {
-            Better::Higher => mean,
-            Better::Lower => -mean,
+fn best_of(test: &BestOf, measured: &Measured, level: f64) -> Evidence {
+    let mut evidence = Evidence::from_effects_at(&measured.quantity, &measured.list(), test.min_effect, level);
+    // The best of several baselines is ahead of an equally good method more often than one of them.
+    let count = test.baselines.len() as f64;
+    if evidence.verdict == Verdict::Contradicted
+        && let Some(p_value) = evidence.p_value
+    {
+        let corrected = (count * p_value).min(1.0);
+        evidence.p_value = Some(corrected);
+        if corrected > 1.0 - level {
+            evidence.verdict = Verdict::Inconclusive;
+            evidence.summary = format!("{}; not beyond chance for the best of {count} baselines", evidence.summary);
+        }
+    }
+    evidence
+}
+
+/// Judges rank correlations. A few points have few correlations, so that several seeds may agree by chance and leave a
+/// t interval without width: the claimed (or the opposite) order also has to pass an exact test over all orders.
+fn ranked(measured: &Measured, min_effect: f64, kind: RankCorrelation, level: f64) -> Evidence {
+    let mut evidence = Evidence::from_effects_at(&measured.quantity, &measured.list(), min_effect, level);
+    let (Some(p_value), Ok(exact)) = (evidence.p_value, stats::rank_correlations_p(&measured.points, kind)) else {
+        return evidence;
+    };
+    evidence.p_value = Some(p_value.max(exact));
+    if exact > 1.0 - level {
+        let weaker = match evidence.verdict {
+            Verdict::Reproduced => Verdict::DirectionOnly,
+            Verdict::Contradicted => Verdict::Inconclusive,
+            other => other,
         };
-        if best.as_ref().is_none_or(|(leader, _, _)| score > *leader) {
-            best = Some((score, name, baseline));
+        if weaker != evidence.verdict {
+            evidence.summary = format!(
+                "{}; that many seeds agree in an order of {} by chance with p = {}",
+                evidence.summary,
+                measured.points.first().map_or(0, |(x, _)| x.len()),
+                number(exact)
+            );
         }
+        evidence.verdict = weaker;
     }
-    let (_, name, baseline) = best.ok_or_else(|| Error::Missing("best_of without a baseline".into()))?;
-    Ok(compare(&test.metric, &test.method, &method, name, &baseline, test.better, test.min_effect))
+    evidence
 }
 
-fn trend(test: &Trend, results: &Results) -> Result<Evidence> {
-    let selection = results.arm(&test.arm).within(&test.cells);
-    let mut effects = Vec::new();
-    for seed in selection.seeds() {
-        let mut x = Vec::new();
-        let mut y = Vec::new();
-        for record in selection.records().iter().filter(|record| record.seed == seed) {
-            let level = record.cell.get(&test.over).and_then(|level| level.as_f64()).ok_or_else(|| {
-                Error::Missing(format!("cell {} has no number for factor `{}`", record.cell, test.over))
-            })?;
-            let value = record
-                .metric(&test.metric)
-                .ok_or_else(|| Error::Missing(format!("seed {seed} did not record `{}`", test.metric)))?;
-            if value.is_nan() {
-                return Err(Error::Diverged(format!("diverged: `{}` is NaN in seed {seed}", test.metric)));
-            }
-            x.push(level);
-            y.push(value);
-        }
-        // A metric that does not move at all has no trend, which counts as a rank correlation of 0.
-        let correlation = stats::spearman(&x, &y).unwrap_or(0.0);
-        effects.push(match test.direction {
-            Direction::Increasing => correlation,
-            Direction::Decreasing => -correlation,
-        });
-    }
-    let direction = match test.direction {
-        Direction::Increasing => "rank correlation",
-        Direction::Decreasing => "negative rank correlation",
-    };
-    let quantity = format!("{direction} of {} with {} in {}", test.metric, test.over, test.arm);
-    Ok(Evidence::from_effects(quantity, &effects, test.min_effect))
-}
-
-fn bound(test: &Bound, results: &Results) -> Result<Evidence> {
-    let (limit, sign, words, worst) = match (test.at_most, test.at_least) {
-        (Some(limit), _) => (limit, -1.0, "at most", Across::Max),
-        (None, Some(limit)) => (limit, 1.0, "at least", Across::Min),
-        (None, None) => return Err(Error::Failed("bound without a limit".into())),
-    };
-    let values = values(results, &test.arm, &test.metric, &test.cells, test.across.unwrap_or(worst))?;
-    let list: Vec<f64> = values.values().copied().collect();
-    // Positive where the limit is kept, with room to spare.
-    let room: Vec<f64> = list.iter().map(|value| sign * (value - limit)).collect();
-    let n = list.len();
-    let mean = list.iter().sum::<f64>() / n as f64;
-    let interval = stats::t_interval(&room, LEVEL).ok();
+fn bound(test: &Bound, measured: &Measured, level: f64) -> Evidence {
+    let room = measured.list();
+    let n = room.len();
+    let tested = stats::paired_t(&room, level, Alternative::TwoSided).ok();
+    let kept = room.iter().all(|room| *room >= 0.0);
+    let interval = tested.as_ref().map(|test| test.interval);
     let verdict = match interval {
-        None if room.iter().all(|room| *room >= 0.0) => Verdict::DirectionOnly,
+        None if kept => Verdict::DirectionOnly,
         None => Verdict::Inconclusive,
         Some(interval) if interval.low >= 0.0 => Verdict::Reproduced,
         Some(interval) if interval.high < 0.0 => Verdict::Contradicted,
-        Some(_) if room.iter().all(|room| *room >= 0.0) => Verdict::DirectionOnly,
+        Some(_) if kept => Verdict::DirectionOnly,
         Some(_) => Verdict::Inconclusive,
     };
-    Ok(Evidence {
+    let (limit, words) = match (test.at_most, test.at_least) {
+        (Some(limit), _) => (limit, "at most"),
+        (None, limit) => (limit.unwrap_or(f64::NAN), "at least"),
+    };
+    let mean = measured.sides.iter().flat_map(|side| side.values.values()).sum::<f64>() / n as f64;
+    Evidence {
         verdict,
-        quantity: format!("room of {} of {} to its limit", test.metric, test.arm),
+        quantity: measured.quantity.clone(),
         effect: Some(room.iter().sum::<f64>() / n as f64),
         interval,
         n,
-        detectable: None,
-        p_value: None,
+        detectable: tested.as_ref().map(|test| test.detectable),
+        p_value: tested.as_ref().map(|test| test.p_value),
         summary: format!("{} of {}: mean {}, {words} {} asked", test.metric, test.arm, number(mean), number(limit)),
-        parts: Vec::new(),
-    })
+        ..Evidence::not_run("")
+    }
 }
 
-fn equivalence(test: &Equivalence, results: &Results) -> Result<Evidence> {
-    let method = values(results, &test.method, &test.metric, &test.cells, test.across)?;
-    let baseline = values(results, &test.baseline, &test.metric, &test.cells, test.across)?;
-    let differences = differences(&method, &baseline);
-    let quantity = format!("{}, {} − {}", test.metric, test.method, test.baseline);
+fn equivalence(test: &Equivalence, measured: &Measured, level: f64) -> Result<Evidence> {
+    let differences = measured.list();
     // Mean, interval and detectable effect are those of the difference; only the verdict is another.
-    let mut evidence = Evidence::from_effects(quantity, &differences, 0.0);
+    let mut evidence = Evidence::from_effects_at(&measured.quantity, &differences, 0.0, level);
     let (Some(mean), Some(interval)) = (evidence.effect, evidence.interval) else { return Ok(evidence) };
-    let tost = stats::tost(&differences, test.margin, 1.0 - LEVEL)?;
+    let tost = stats::tost(&differences, test.margin, 1.0 - level)?;
+    evidence.p_value = Some(tost.p_value);
     evidence.verdict = if tost.equivalent {
         Verdict::Reproduced
     } else if interval.low > test.margin || interval.high < -test.margin {
+        // The p-value of what is said: that the difference is beyond the margin.
+        let beyond = stats::one_sample_t(&differences, test.margin.copysign(mean), level, Alternative::TwoSided)?;
+        evidence.p_value = Some(beyond.p_value);
         Verdict::Contradicted
     } else if mean.abs() < test.margin {
         Verdict::DirectionOnly
     } else {
         Verdict::Inconclusive
     };
-    evidence.p_value = Some(tost.p_value);
     evidence.summary = format!("{}; less than {} either way asked", evidence.summary, number(test.margin));
     Ok(evidence)
 }
 
-fn ratio(test: &Ratio, results: &Results) -> Result<Evidence> {
-    let above = values(results, &test.numerator, &test.metric, &test.cells, test.across)?;
-    let below = values(results, &test.denominator, &test.metric, &test.cells, test.across)?;
-    let pairs: Vec<(f64, f64)> = above.iter().filter_map(|(seed, value)| Some((*value, *below.get(seed)?))).collect();
-    let (above, below): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
-    let quantity = format!("{}, {} / {}", test.metric, test.numerator, test.denominator);
+fn tasks(test: &Tasks, results: &Results) -> Result<Evidence> {
+    let (ours, theirs) = task_scores(test, results)?;
+    let (above, below, names) = match test.better {
+        crate::claim::Better::Higher => (&ours, &theirs, (&test.method, &test.baseline)),
+        crate::claim::Better::Lower => (&theirs, &ours, (&test.baseline, &test.method)),
+    };
+    let quantity =
+        format!("interquartile mean of {} over {} tasks, {} − {}", test.metric, ours.len(), names.0, names.1);
+    let n = ours.iter().map(Vec::len).min().unwrap_or(0);
+    if n == 0 {
+        return Err(Error::Missing(format!("a task of {quantity} has no seed with both arms")));
+    }
+    if n < 2 {
+        let mut evidence = Evidence::inconclusive(n, format!("{quantity}: one seed in a task has no interval"));
+        evidence.quantity = quantity;
+        return Ok(evidence);
+    }
+    // The same trials give the same interval, whatever else is judged.
+    let mut rng = ChaCha12Rng::seed_from_u64(0);
+    let found = stats::tasks_difference(above, below, REPLICATES, &mut rng, results.level())?;
+    let interval = found.interval;
+    let verdict = if interval.low > 0.0 && found.difference >= test.min_effect {
+        Verdict::Reproduced
+    } else if interval.low > 0.0 {
+        Verdict::DirectionOnly
+    } else if interval.high < 0.0 {
+        Verdict::Contradicted
+    } else {
+        Verdict::Inconclusive
+    };
+    // Normal quantiles at 80 % power: over many tasks the interquartile mean is close to normal.
+    let reach = 0.5 * interval.width() + 0.841_621 * found.se;
+    Ok(Evidence {
+        verdict,
+        summary: format!("{quantity}: {} {}", number(found.difference), bracket(interval)),
+        quantity,
+        effect: Some(found.difference),
+        interval: Some(interval),
+        n,
+        detectable: Some(reach),
+        p_value: Some(found.p_value),
+        ..Evidence::not_run("")
+    })
+}
+
+fn ratio(test: &Ratio, measured: &Measured, level: f64) -> Result<Evidence> {
+    let logs = measured.list();
     let (limit, words) = match (test.at_most, test.at_least) {
         (Some(limit), _) => (limit, "at most"),
         (None, Some(limit)) => (limit, "at least"),
         (None, None) => return Err(Error::Failed("ratio without a limit".into())),
     };
     let keeps = |value: f64| if test.at_most.is_some() { value <= limit } else { value >= limit };
-    if pairs.is_empty() {
-        return Err(Error::Missing(format!("no seed has both arms of {quantity}")));
-    }
-    if let Some(bad) = above.iter().chain(&below).find(|value| **value <= 0.0) {
-        return Err(Error::Failed(format!("{quantity}: a ratio needs positive values, but one is {bad}")));
-    }
-    let logs: f64 = pairs.iter().map(|(above, below)| (above / below).ln()).sum();
-    let mean = (logs / pairs.len() as f64).exp();
-    let interval = stats::ratio_interval(&above, &below, LEVEL).ok().map(|estimate| estimate.interval);
+    let mean = (logs.iter().sum::<f64>() / logs.len() as f64).exp();
+    let tested = stats::one_sample_t(&logs, limit.ln(), level, Alternative::TwoSided).ok();
+    let interval = tested.as_ref().map(|test| Interval {
+        low: test.interval.low.exp(),
+        high: test.interval.high.exp(),
+        level: test.interval.level,
+    });
     let verdict = match interval {
         None => Verdict::Inconclusive,
         Some(interval) if keeps(interval.low) && keeps(interval.high) => Verdict::Reproduced,
@@ -249,39 +381,17 @@ fn ratio(test: &Ratio, results: &Results) -> Result<Evidence> {
         Some(_) if keeps(mean) => Verdict::DirectionOnly,
         Some(_) => Verdict::Inconclusive,
     };
-    let found = interval.map(|interval| format!(" {}", crate::evidence::bracket(interval))).unwrap_or_default();
+    let found = interval.map(|interval| format!(" {}", bracket(interval))).unwrap_or_default();
     Ok(Evidence {
         verdict,
-        summary: format!("{quantity}: {}{found}, {words} {} asked", number(mean), number(limit)),
-        quantity,
+        summary: format!("{}: {}{found}, {words} {} asked", measured.quantity, number(mean), number(limit)),
+        quantity: measured.quantity.clone(),
         effect: Some(mean),
         interval,
-        n: pairs.len(),
-        detectable: None,
-        p_value: None,
-        parts: Vec::new(),
+        n: logs.len(),
+        // A factor away from the limit.
+        detectable: tested.as_ref().map(|test| test.detectable.exp()),
+        p_value: tested.as_ref().map(|test| test.p_value),
+        ..Evidence::not_run("")
     })
-}
-
-fn rank_order(test: &RankOrder, results: &Results) -> Result<Evidence> {
-    let measured: Vec<PerSeed> = test
-        .order
-        .iter()
-        .map(|arm| values(results, arm, &test.metric, &test.cells, test.across))
-        .collect::<Result<_>>()?;
-    let claimed: Vec<f64> = (0..test.order.len()).map(|place| -(place as f64)).collect();
-    let mut effects = Vec::new();
-    for seed in results.seeds() {
-        let Some(row) = measured.iter().map(|arm| arm.get(&seed).copied()).collect::<Option<Vec<f64>>>() else {
-            continue;
-        };
-        let goodness: Vec<f64> = match test.better {
-            Better::Higher => row,
-            Better::Lower => row.into_iter().map(|value| -value).collect(),
-        };
-        // Arms that are all alike have no order, which counts as a rank correlation of 0.
-        effects.push(stats::kendall_tau_b(&claimed, &goodness).unwrap_or(0.0));
-    }
-    let quantity = format!("rank correlation of {} with the order {}", test.metric, test.order.join(" > "));
-    Ok(Evidence::from_effects(quantity, &effects, test.min_effect))
 }

@@ -8,7 +8,8 @@
 //! | [`overrides`] | `--set` and override files |
 //! | [`trial`], [`lab`], [`rng`], [`weights`] | the unit of work, and what it may use while it runs |
 //! | [`record`], [`number`] | what it leaves behind |
-//! | [`results`], [`judge`], [`evidence`], [`stats`] | from records to verdicts |
+//! | [`results`], [`measured`], [`judge`], [`evidence`], [`stats`] | from records to verdicts |
+//! | [`outlook`], [`sequential`] | how many seeds more, and when to stop |
 //! | [`figure`] | figures as papers describe them |
 //! | [`op`], [`conformance`] | pure functions and their vectors |
 //! | [`data`] | data sets: registry, cache, mirrors, readers |
@@ -27,14 +28,17 @@ pub mod figure;
 pub mod files;
 pub mod judge;
 pub mod lab;
+pub mod measured;
 pub mod number;
 pub mod op;
+pub mod outlook;
 pub mod overrides;
 pub mod paper;
 pub mod record;
 pub mod reproduction;
 pub mod results;
 pub mod rng;
+pub mod sequential;
 pub mod stats;
 pub mod text;
 pub mod trial;

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cell::Level;
+use crate::cell::{Cell, Level};
 use crate::claim::{Across, CellFilter};
 use crate::error::{Error, Result};
+use crate::evidence::LEVEL;
 use crate::figure::Line;
 use crate::paper::Profile;
 use crate::record::{Record, Series};
@@ -15,6 +16,7 @@ pub struct Results {
     paper: String,
     profile: Profile,
     records: Vec<Record>,
+    level: f64,
 }
 
 /// Values by seed.
@@ -24,7 +26,24 @@ impl Results {
     /// Collects records; those of other papers or profiles are refused by being left out.
     pub fn new(paper: &str, profile: Profile, records: Vec<Record>) -> Self {
         let records = records.into_iter().filter(|record| record.paper == paper && record.profile == profile).collect();
-        Results { paper: paper.to_owned(), profile, records }
+        Results { paper: paper.to_owned(), profile, records, level: LEVEL }
+    }
+
+    /// The same trials, to be judged at another confidence level, as a look of a sequential test does.
+    pub fn at_level(mut self, level: f64) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// The confidence level of intervals, and with it the level of every test.
+    pub fn level(&self) -> f64 {
+        self.level
+    }
+
+    /// The trials of the first `count` seeds.
+    pub fn first_seeds(&self, count: u64) -> Self {
+        let records = self.records.iter().filter(|record| record.seed < count).cloned().collect();
+        Results { paper: self.paper.clone(), profile: self.profile, records, level: self.level }
     }
 
     /// Slug of the paper.
@@ -81,13 +100,8 @@ impl<'a> Selection<'a> {
 
     /// Only the trials in the cells that the filter admits.
     pub fn within(mut self, cells: &CellFilter) -> Self {
+        self.records.retain(|record| admits(cells, &record.cell));
         for (factor, levels) in cells {
-            self.records.retain(|record| {
-                record
-                    .cell
-                    .get(factor)
-                    .is_some_and(|have| levels.iter().any(|level| have == level || both_numbers_equal(have, level)))
-            });
             let names: Vec<String> = levels.iter().map(ToString::to_string).collect();
             self.what = format!("{}, {factor} in {{{}}}", self.what, names.join(", "));
         }
@@ -215,6 +229,13 @@ impl<'a> Selection<'a> {
 /// Same-seed differences `a − b`; seeds that only one side has are left out.
 pub fn differences(a: &PerSeed, b: &PerSeed) -> Vec<f64> {
     a.iter().filter_map(|(seed, value)| Some(value - b.get(seed)?)).collect()
+}
+
+/// Whether a filter admits a cell.
+pub(crate) fn admits(filter: &CellFilter, cell: &Cell) -> bool {
+    filter.iter().all(|(factor, levels)| {
+        cell.get(factor).is_some_and(|have| levels.iter().any(|level| have == level || both_numbers_equal(have, level)))
+    })
 }
 
 fn both_numbers_equal(a: &Level, b: &Level) -> bool {

@@ -268,3 +268,32 @@ fn multiple_tests() -> Result<(), StatsError> {
     }
     Ok(())
 }
+
+#[test]
+fn orders_over_seeds() -> Result<(), StatsError> {
+    for row in rows("orders") {
+        let seeds: Vec<(Vec<f64>, Vec<f64>)> = row["seeds"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|seed| {
+                let y = numbers(seed);
+                ((0..y.len()).map(|x| x as f64).collect(), y)
+            })
+            .collect();
+        let p_value = |kind| stats::rank_correlations_p(&seeds, kind);
+        close(&row.to_string(), p_value(stats::RankCorrelation::Spearman)?, number(&row["spearman"]), 1e-9);
+        close(&row.to_string(), p_value(stats::RankCorrelation::Kendall)?, number(&row["kendall"]), 1e-9);
+    }
+    Ok(())
+}
+
+#[test]
+fn equivalence_power() -> Result<(), StatsError> {
+    for row in rows("equivalence_power") {
+        let [effect, sd, margin, alpha] = ["effect", "sd", "margin", "alpha"].map(|name| number(&row[name]));
+        let power = stats::tost_power(effect, sd, margin, count(&row["n"]), alpha)?;
+        close(&row.to_string(), power, number(&row["power"]), 1e-7);
+    }
+    Ok(())
+}

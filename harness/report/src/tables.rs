@@ -15,7 +15,7 @@ use polars::prelude::{
 use crate::report::{EarlierVerdict, PaperReport};
 
 /// How a trial ended, in a word.
-pub(crate) fn outcome(record: &Record) -> &'static str {
+pub fn outcome(record: &Record) -> &'static str {
     match record.outcome {
         Outcome::Finished => "finished",
         Outcome::Skipped { .. } => "skipped",
@@ -70,8 +70,8 @@ pub fn results_table<'a>(records: impl IntoIterator<Item = &'a Record>) -> Resul
 
 /// All claims with their verdicts, one a row; claims that were not judged are `not_run`.
 ///
-/// Columns: `paper`, `claim`, `profile`, `verdict`, `effect`, `low`, `high`, `n`, `detectable`, `p`, `published`,
-/// `published_value`, `measured`, `synthetic`, `deviations`. Texts are made safe for spreadsheets ([`defused`]).
+/// Columns: `paper`, `claim`, `profile`, `verdict`, `effect`, `low`, `high`, `n`, `detectable`, `p`, `p_holm`,
+/// `outlook`, `published`, `published_value`, `measured`, `synthetic`, `deviations`. Texts are made safe for spreadsheets ([`defused`]).
 ///
 /// # Errors
 /// [`Error::Failed`] where the table cannot be built.
@@ -94,6 +94,8 @@ pub fn verdicts_table(papers: &[PaperReport<'_>]) -> Result<DataFrame> {
         Column::new("n".into(), rows.iter().map(|(_, row)| row.evidence.n as u64).collect::<Vec<_>>()),
         Column::new("detectable".into(), number(&|evidence| evidence.detectable)),
         Column::new("p".into(), number(&|evidence| evidence.p_value)),
+        Column::new("p_holm".into(), number(&|evidence| evidence.adjusted_p)),
+        Column::new("outlook".into(), text(&|_, row| row.evidence.outlook_in_words().unwrap_or_default())),
         Column::new("published".into(), text(&|_, row| row.claim.map_or("", |claim| &claim.published.text).to_owned())),
         Column::new(
             "published_value".into(),

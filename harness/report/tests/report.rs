@@ -6,6 +6,7 @@ mod common;
 use std::path::Path;
 
 use harness_core::Error;
+use harness_core::evidence::{Evidence, Outlook};
 use harness_core::figure::{Figure, Panel, Plot, Table};
 use harness_core::paper::Profile;
 use harness_core::results::Results;
@@ -197,4 +198,30 @@ fn others_may_read_a_report() {
     for file in ["README.md", "results.parquet", "figures/z_loss/error.png"] {
         assert_eq!(mode(&dir.join(file)), plain, "{file}: the mode of any new file, not that of a temporary one");
     }
+}
+
+#[test]
+fn open_verdicts_say_what_would_decide_them_and_p_values_come_in_pairs() {
+    let (paper, results) = (common::paper(), common::results());
+    let mut content = common::paper_report(&paper, &results);
+    let mut open = Evidence::from_effects("top-1 error", &[0.02, -0.01, 0.03], 0.0);
+    open.outlook = Some(Outlook::MoreSeeds(7));
+    open.adjusted_p = Some(0.75);
+    content.judgements = vec![("C1".into(), open)];
+    let run = common::run(vec![content]);
+    let parent = tempfile::tempdir().unwrap();
+    let (dir, site) = (parent.path().join("r"), parent.path().join("s"));
+    report::write(&run, &dir).unwrap();
+    report::write_site(&run, &[], &site).unwrap();
+    let row = read(&dir, "README.md").lines().find(|line| line.contains("| C1 |")).unwrap().to_owned();
+    assert!(row.contains("(0.75)") && row.contains("about 7 more seeds would probably decide it"), "{row}");
+    assert!(row.contains("| `inconclusive` |"), "what says nothing has no scale: {row}");
+    let page = read(&dir, "z_loss.md");
+    assert!(
+        page.contains("0.75 after Holm's adjustment over 1 claims") && page.contains("| to decide it | about 7"),
+        "{page}"
+    );
+    assert!(read(&site, "paper-z_loss.html").contains("about 7 more seeds"));
+    assert!(report::summary(&run).contains("z_loss C1 is open: 3 seeds show effects from"));
+    assert!(read(&dir, "verdicts.csv").contains("about 7 more seeds would probably decide it"));
 }

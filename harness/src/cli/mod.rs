@@ -1,8 +1,12 @@
 //! The command line: thin. Each command is a file; exit codes are 0 (ok), 1 (something failed), 2 (bad usage or
 //! input) and 3 (the environment).
 
+mod audit;
+mod calibrate;
+mod compare;
 mod data;
 mod doctor;
+mod explain;
 mod export;
 mod failure;
 mod layout;
@@ -47,6 +51,14 @@ enum Command {
     Reproduce(reproduce::Arguments),
     /// Make the report of a past run again from the store.
     Report(report::Arguments),
+    /// Show the chain behind a verdict or a number: trials, seeds, differences, test, digests, machine.
+    Explain(explain::Arguments),
+    /// List what changed between two runs, and why; exit code 1 if a verdict got worse.
+    Compare(compare::Arguments),
+    /// Run trials again, with one worker and with two, on CPU and GPU, and compare every number.
+    Audit(audit::Arguments),
+    /// Simulate every kind of verdict on made-up experiments whose truth is known.
+    CalibrateVerdicts(calibrate::Arguments),
     /// Pack a run with all that its report was made of into one archive.
     Export(export::Arguments),
     /// Run conformance vectors through the papers' ops.
@@ -82,6 +94,10 @@ fn run(command: &Command, places: &places::Places) -> Result<ExitCode, Failure> 
         Command::Data(arguments) => data::run(arguments, places),
         Command::Reproduce(arguments) => reproduce::run(arguments, places),
         Command::Report(arguments) => report::run(arguments, places),
+        Command::Explain(arguments) => explain::run(arguments, places),
+        Command::Compare(arguments) => compare::run(arguments, places),
+        Command::Audit(arguments) => audit::run(arguments, places),
+        Command::CalibrateVerdicts(arguments) => calibrate::run(arguments, places),
         Command::Export(arguments) => export::run(arguments, places),
         Command::Verify(arguments) => verify::run(arguments, places),
         Command::Store(arguments) => store::run(arguments, places),

@@ -15,7 +15,7 @@ use super::Failure;
 use super::places::Places;
 use crate::run::plan::{DataMode, Rerun, Selection};
 use crate::run::progress::{self, Json, Sink};
-use crate::run::{machine, reproduce, scheduler};
+use crate::run::{machine, planner, reproduce, scheduler};
 
 /// Options of `reproduce`.
 #[derive(Args)]
@@ -29,6 +29,15 @@ pub struct Arguments {
     /// Number of seeds [default: the profile's].
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=1000))]
     seeds: Option<i64>,
+    /// Add seeds where a claim is open, by a sequential test that keeps false verdicts at 5 % in all.
+    #[arg(long, conflicts_with_all = ["seeds", "force", "retry_failed"])]
+    until_decided: bool,
+    /// The largest number of seeds of --until-decided [default: 20].
+    #[arg(long, value_name = "N", requires = "until_decided", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(2..=1000))]
+    max_seeds: Option<i64>,
+    /// Start no further look of --until-decided that is expected to end later, such as `2h` or `30min`.
+    #[arg(long, value_name = "TIME", requires = "until_decided", value_parser = humantime::parse_duration)]
+    budget: Option<std::time::Duration>,
     /// Trials at a time [default: one per core; one on a GPU].
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=1024))]
     jobs: Option<i64>,
@@ -91,7 +100,13 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
     let mut sink: Box<dyn Sink> = if arguments.json { Box::new(Json) } else { progress::for_people() };
     let run_places = reproduce::Places { reports: places.reports.clone(), store: places.store.clone() };
     let command = command_line();
-    let outcome = reproduce::reproduce(&selection, &run_places, &places.fetcher(), &options, &command, sink.as_mut())?;
+    let until_decided = arguments.until_decided.then(|| planner::Limits {
+        max_seeds: arguments.max_seeds.map_or(planner::MAX_SEEDS, i64::unsigned_abs),
+        budget: arguments.budget,
+    });
+    let fetcher = places.fetcher();
+    let outcome =
+        reproduce::reproduce(&selection, &run_places, &fetcher, &options, &command, until_decided, sink.as_mut())?;
     if arguments.json {
         Json::line(&outcome.json);
     } else {
@@ -133,7 +148,7 @@ pub fn conclude(outcome: &reproduce::Outcome) -> Result<ExitCode, Failure> {
 }
 
 /// Counts how often the user asked to stop.
-fn on_signals() -> Result<Arc<AtomicU8>, Failure> {
+pub fn on_signals() -> Result<Arc<AtomicU8>, Failure> {
     let interrupts = Arc::new(AtomicU8::new(0));
     let counter = Arc::clone(&interrupts);
     ctrlc::set_handler(move || {

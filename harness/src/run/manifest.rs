@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use harness_core::paper::{Paper, Profile};
+use harness_core::sequential::Schedule;
 use harness_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,9 @@ pub struct Manifest {
     pub harness: String,
     /// Data sets that were generated, and why.
     pub stand_ins: BTreeMap<String, String>,
+    /// Versions of the dependencies that compute or draw numbers; empty in runs of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dependencies: BTreeMap<String, String>,
     /// The papers.
     pub papers: Vec<ManifestPaper>,
 }
@@ -51,6 +55,19 @@ pub struct ManifestPaper {
     pub overrides: Vec<String>,
     /// The keys of its trials.
     pub keys: Vec<String>,
+    /// The looks of a run that added seeds until the claims were decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_decided: Option<UntilDecided>,
+}
+
+/// How seeds were added to a paper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UntilDecided {
+    /// The looks.
+    pub schedule: Schedule,
+    /// Seeds at the latest look that was taken at each claim.
+    pub claims: BTreeMap<String, u64>,
 }
 
 impl Manifest {
@@ -62,6 +79,7 @@ impl Manifest {
                 paper: planned.paper.clone(),
                 overrides: planned.overrides.clone(),
                 keys: planned.trials.iter().map(|trial| trial.key.clone()).collect(),
+                until_decided: None,
             })
             .collect()
     }

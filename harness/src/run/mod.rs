@@ -8,14 +8,19 @@
 //! | [`scheduler`] | starts workers, hands out trials, survives their deaths |
 //! | [`progress`] | what a person or a program sees meanwhile |
 //! | [`machine`] | what is known of the computer |
-//! | [`manifest`] | what a run was |
+//! | [`manifest`], [`versions`] | what a run was, and what it was built of |
+//! | [`planner`] | adds seeds where a claim is open |
+//! | [`judged`] | the results and verdicts of a run |
 //! | [`reproduce`](mod@reproduce) | all of it, from selection to report |
 
+pub mod judged;
 pub mod machine;
 pub mod manifest;
 pub mod plan;
+pub mod planner;
 pub mod progress;
 pub mod protocol;
 pub mod reproduce;
 pub mod scheduler;
+pub mod versions;
 pub mod worker;

@@ -14,6 +14,7 @@ use harness_core::{Error, PaperReproduction, Result};
 use crate::store::Store;
 
 /// What the user asked for.
+#[derive(Clone)]
 pub struct Selection {
     /// The papers.
     pub papers: Vec<&'static dyn PaperReproduction>,
@@ -128,6 +129,24 @@ impl Plan {
         }
         let stand_ins = sources.stand_ins;
         Ok(Plan { profile: selection.profile, device: selection.device, papers, stand_ins })
+    }
+
+    /// The same plan with some of its trials, those of them pending that the store still lacks.
+    pub fn restricted(&self, store: &Store, keep: impl Fn(&PaperPlan, &PlannedTrial) -> bool) -> Plan {
+        let papers = self.papers.iter().map(|paper| {
+            let kept = paper.trials.iter().filter(|planned| keep(paper, planned)).map(|planned| {
+                let trial = &planned.trial;
+                let pending = planned.pending && !store.has(&trial.paper, trial.profile, &planned.key);
+                PlannedTrial { pending, ..planned.clone() }
+            });
+            PaperPlan {
+                reproduction: paper.reproduction,
+                paper: paper.paper.clone(),
+                overrides: paper.overrides.clone(),
+                trials: kept.collect(),
+            }
+        });
+        Plan { profile: self.profile, device: self.device, papers: papers.collect(), stand_ins: self.stand_ins.clone() }
     }
 
     /// All trials.

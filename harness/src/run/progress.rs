@@ -42,6 +42,17 @@ pub enum Event<'a> {
         /// What is stored.
         record: &'a Record,
     },
+    /// A look at the claims of a run that adds seeds until they are decided.
+    Look {
+        /// Claims that are open, as `paper C1`, with the number of seeds that each gets next.
+        open: &'a [(String, u64)],
+        /// Claims that are settled.
+        settled: usize,
+        /// Claims that are open after the last look.
+        exhausted: usize,
+        /// Why no seed is added although claims are open.
+        stopped: Option<&'a str>,
+    },
     /// Something the user should know.
     Warning(String),
     /// A tenth of a second or less has passed.
@@ -78,6 +89,22 @@ pub fn for_people() -> Box<dyn Sink> {
 /// The first line of a reason.
 fn first_line(reason: &str) -> &str {
     reason.lines().next().unwrap_or_default()
+}
+
+/// A look in a line.
+fn look(open: &[(String, u64)], settled: usize, exhausted: usize, stopped: Option<&str>) -> String {
+    let claims = |count: usize| if count == 1 { "1 claim".to_owned() } else { format!("{count} claims") };
+    if open.is_empty() && exhausted > 0 {
+        return format!("{} settled, {exhausted} open after the last look: no seed is added", claims(settled));
+    }
+    if open.is_empty() {
+        return format!("{} settled: no seed is added", claims(settled));
+    }
+    let names: Vec<String> = open.iter().map(|(name, seeds)| format!("{name} ({seeds} seeds)")).collect();
+    match stopped {
+        None => format!("{} settled, {} open, next: {}", claims(settled), open.len(), names.join(", ")),
+        Some(reason) => format!("{} settled, {} open, {reason}", claims(settled), open.len()),
+    }
 }
 
 /// A bar for all trials, and one for each that runs.
@@ -127,6 +154,9 @@ impl Sink for Bars {
                     let _ = self.bars.println(format!("failed: {}: {}", name(planned), first_line(reason)));
                 }
             }
+            Event::Look { open, settled, exhausted, stopped } => {
+                let _ = self.bars.println(look(open, *settled, *exhausted, *stopped));
+            }
             Event::Warning(text) => {
                 let _ = self.bars.println(format!("warning: {text}"));
             }
@@ -165,6 +195,8 @@ impl Sink for Lines {
         match event {
             Event::Planned { pending, stored, expected_s } => {
                 self.pending = *pending;
+                self.ended = 0;
+                self.start = Instant::now();
                 let expected =
                     if *expected_s >= 1.0 { format!(", about {expected_s:.0} s of work") } else { String::new() };
                 Self::say(&format!("{pending} trials to run{expected}; {stored} in the store"));
@@ -178,6 +210,7 @@ impl Sink for Lines {
                     Self::say(&format!("failed: {ended}: {}", first_line(reason)));
                 }
             }
+            Event::Look { open, settled, exhausted, stopped } => Self::say(&look(open, *settled, *exhausted, *stopped)),
             Event::Warning(text) => Self::say(&format!("warning: {text}")),
             Event::Tick if self.last.elapsed() > Duration::from_secs(5) => {
                 self.last = Instant::now();
@@ -244,6 +277,9 @@ impl Sink for Json {
                 "outcome": record.outcome,
                 "metrics": record.metrics,
                 "cost": record.cost,
+            })),
+            Event::Look { open, settled, exhausted, stopped } => Self::line(&serde_json::json!({
+                "event": "look", "open": open, "settled": settled, "exhausted": exhausted, "stopped": stopped,
             })),
             Event::Warning(text) => Self::line(&serde_json::json!({"event": "warning", "message": text})),
             Event::Tick => {}

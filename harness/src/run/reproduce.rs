@@ -1,23 +1,20 @@
 //! Carrying out a selection from plan to report.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use std::{fs, io};
 
-use harness_core::backend::DeviceChoice;
-use harness_core::conformance::{CaseResult, Vectors};
 use harness_core::data::Fetcher;
-use harness_core::judge::judge;
-use harness_core::record::Record;
-use harness_core::results::Results;
-use harness_core::{Error, PaperReproduction, Result};
+use harness_core::{Error, Result};
 
-use super::machine;
+use super::judged::Judged;
 use super::manifest::{MANIFEST_VERSION, Manifest, ManifestPaper};
 use super::plan::{Plan, Selection};
 use super::progress::Sink;
 use super::scheduler::{self, Summary};
-use crate::report::{self, Earlier, PaperReport, RunReport};
+use super::{machine, planner, versions};
+use crate::report::{self, Earlier, RunReport};
 use crate::store::Store;
 use crate::tables;
 
@@ -55,15 +52,30 @@ pub fn reproduce(
     fetcher: &Fetcher,
     options: &scheduler::Options,
     command: &str,
+    until_decided: Option<planner::Limits>,
     sink: &mut dyn Sink,
 ) -> Result<Outcome> {
     let start = Instant::now();
     let started_unix = scheduler::unix_now();
-    let plan = Plan::new(selection, &places.store, fetcher)?;
+    let mut plan = match &until_decided {
+        None => Plan::new(selection, &places.store, fetcher)?,
+        Some(limits) => Plan::new(&planner::widest(selection, limits), &places.store, fetcher)?,
+    };
     for (set, reason) in &plan.stand_ins {
         sink.event(&super::progress::Event::Warning(format!("data set {set} is generated, not real: {reason}")));
     }
-    let summary = scheduler::run(&plan, &places.store, options, sink)?;
+    let (summary, looks) = match &until_decided {
+        None => (scheduler::run(&plan, &places.store, options, sink)?, BTreeMap::new()),
+        Some(limits) => {
+            let ran = planner::run(plan, selection, limits, &places.store, options, sink)?;
+            plan = ran.plan;
+            (ran.summary, ran.looks)
+        }
+    };
+    let mut papers = Manifest::papers_of(&plan);
+    for paper in &mut papers {
+        paper.until_decided = looks.get(&paper.paper.slug).cloned();
+    }
     let manifest = Manifest {
         version: MANIFEST_VERSION,
         id: String::new(),
@@ -75,7 +87,8 @@ pub fn reproduce(
         machine: machine::describe(),
         harness: env!("CARGO_PKG_VERSION").to_owned(),
         stand_ins: plan.stand_ins.clone(),
-        papers: Manifest::papers_of(&plan),
+        dependencies: versions::of_this_build(),
+        papers,
     };
     // A run that found everything done has the report of the run that did it.
     let fresh = summary == Summary::default();
@@ -87,7 +100,7 @@ pub fn reproduce(
     let judged = Judged::from_store(&manifest, &places.store)?;
     // A report that was made before a trial file was damaged still shows its numbers.
     let write = !written || !judged.damaged.is_empty();
-    let outcome = judged.report(&judged.of(&manifest, write), &manifest, &places.reports, write)?;
+    let outcome = report(&judged, &judged.of(&manifest, write), &manifest, &places.reports, write)?;
     Ok(Outcome { summary, ..outcome })
 }
 
@@ -106,7 +119,7 @@ pub fn report_again(id: &str, places: &Places, site: Option<&Path>) -> Result<Ou
 pub fn report_of(manifest: &Manifest, places: &Places, site: Option<&Path>) -> Result<Outcome> {
     let judged = Judged::from_store(manifest, &places.store)?;
     let run = judged.of(manifest, true);
-    let outcome = judged.report(&run, manifest, &places.reports, true)?;
+    let outcome = report(&judged, &run, manifest, &places.reports, true)?;
     if let Some(site) = site {
         report::write_site(&run, &earlier(manifest, &places.reports), site)?;
     }
@@ -158,116 +171,21 @@ fn claim_id(reports: &Path, started_unix: u64) -> Result<String> {
     }
 }
 
-/// The results and verdicts of a run.
-struct Judged {
-    papers: Vec<JudgedPaper>,
-    damaged: Vec<String>,
-}
-
-struct JudgedPaper {
-    reproduction: &'static dyn PaperReproduction,
-    results: Results,
-    failed: usize,
-}
-
-impl Judged {
-    fn from_store(manifest: &Manifest, store: &Store) -> Result<Self> {
-        let mut damaged = Vec::new();
-        let mut papers = Vec::new();
-        for entry in &manifest.papers {
-            let slug = &entry.paper.slug;
-            let reproduction = crate::catalog::find(slug)
-                .ok_or_else(|| Error::Input(format!("this build does not know the paper `{slug}` of the run")))?;
-            let records = records_of(entry, manifest, store, &mut damaged);
-            let failed = records
-                .iter()
-                .filter(|record| matches!(record.outcome, harness_core::record::Outcome::Failed { .. }))
-                .count();
-            papers.push(JudgedPaper { reproduction, results: Results::new(slug, manifest.profile, records), failed });
-        }
-        Ok(Judged { papers, damaged })
+/// Writes the report of a judged run, where it is asked for, and says what came of it.
+fn report(judged: &Judged, run: &RunReport<'_>, manifest: &Manifest, reports: &Path, write: bool) -> Result<Outcome> {
+    let folder = reports.join(&manifest.id);
+    if write {
+        report::write(run, &folder)?;
+        manifest.write(reports)?;
     }
-
-    /// The run as a report prints it; without figures and conformance where it is not `whole`.
-    fn of<'a>(&'a self, manifest: &'a Manifest, whole: bool) -> RunReport<'a> {
-        let papers: Vec<PaperReport<'_>> = manifest
-            .papers
-            .iter()
-            .zip(&self.papers)
-            .map(|(entry, judged)| PaperReport {
-                paper: &entry.paper,
-                profile: manifest.profile,
-                results: &judged.results,
-                judgements: entry
-                    .paper
-                    .claims
-                    .iter()
-                    .map(|claim| (claim.id.clone(), judge(judged.reproduction, claim, &judged.results)))
-                    .collect(),
-                figures: if whole { judged.reproduction.figures(&judged.results) } else { Vec::new() },
-                conformance: if whole { conformance(judged.reproduction) } else { Vec::new() },
-                planned_trials: entry.keys.len(),
-                overrides: entry.overrides.clone(),
-            })
-            .collect();
-        let synthetic_note = (!manifest.stand_ins.is_empty()).then(|| {
-            let sets: Vec<&str> = manifest.stand_ins.keys().map(String::as_str).collect();
-            format!("generated data in place of: {}", sets.join(", "))
-        });
-        RunReport {
-            id: manifest.id.clone(),
-            command: manifest.command.clone(),
-            started_unix: manifest.started_unix,
-            wall_s: manifest.wall_s,
-            machine: manifest.machine.clone(),
-            device: manifest.device.clone(),
-            harness_version: manifest.harness.clone(),
-            synthetic_note,
-            papers,
-        }
-    }
-
-    fn report(&self, run: &RunReport<'_>, manifest: &Manifest, reports: &Path, write: bool) -> Result<Outcome> {
-        let folder = reports.join(&manifest.id);
-        if write {
-            report::write(run, &folder)?;
-            manifest.write(reports)?;
-        }
-        Ok(Outcome {
-            summary: Summary::default(),
-            verdicts: report::summary(run),
-            json: verdicts_json(run),
-            report: folder,
-            failed: self.papers.iter().map(|paper| paper.failed).sum(),
-            damaged: self.damaged.clone(),
-        })
-    }
-}
-
-/// The stored trials of a paper, the failed ones too; damaged files are named and left out.
-fn records_of(entry: &ManifestPaper, manifest: &Manifest, store: &Store, damaged: &mut Vec<String>) -> Vec<Record> {
-    let slug = &entry.paper.slug;
-    let mut records = Vec::new();
-    for key in &entry.keys {
-        let found = match store.read(slug, manifest.profile, key) {
-            Ok(None) => store.read_failed(slug, manifest.profile, key),
-            found => found,
-        };
-        match found {
-            Ok(record) => records.extend(record),
-            Err(error) => damaged.push(error.to_string()),
-        }
-    }
-    records
-}
-
-/// The paper's vectors through its ops, on the processor.
-pub fn conformance(reproduction: &dyn PaperReproduction) -> Vec<CaseResult> {
-    let slug = &reproduction.paper().slug;
-    match (Vectors::parse(reproduction.vectors(), slug), DeviceChoice::Cpu.open()) {
-        (Ok(vectors), Ok(device)) => vectors.run(reproduction.ops(), &device),
-        _ => Vec::new(),
-    }
+    Ok(Outcome {
+        summary: Summary::default(),
+        verdicts: report::summary(run),
+        json: verdicts_json(run),
+        report: folder,
+        failed: judged.papers.iter().map(|paper| paper.failed).sum(),
+        damaged: judged.damaged.clone(),
+    })
 }
 
 fn verdicts_json(run: &RunReport<'_>) -> serde_json::Value {
@@ -280,7 +198,12 @@ fn verdicts_json(run: &RunReport<'_>) -> serde_json::Value {
                 .iter()
                 .map(|(claim, evidence)| serde_json::json!({"claim": claim, "evidence": evidence}))
                 .collect();
-            serde_json::json!({"paper": paper.paper.slug, "profile": paper.profile, "claims": claims})
+            serde_json::json!({
+                "paper": paper.paper.slug,
+                "profile": paper.profile,
+                "claims": claims,
+                "deviations": paper.deviation_words(),
+            })
         })
         .collect();
     serde_json::json!({"event": "report", "id": run.id, "papers": papers})

@@ -2,9 +2,9 @@
 
 use rand::{Rng, RngExt};
 
-use super::error::{StatsError, check_open_unit, check_values};
+use super::error::{StatsError, check_open_unit, check_pairs, check_values};
 use super::interval::Interval;
-use super::summary::{interquartile_mean, quantile_of_sorted, sorted};
+use super::summary::{interquartile_mean, quantile_of_sorted, sorted, std_dev};
 
 /// Fewer replicates than this leave the ends of an interval to chance.
 const MIN_REPLICATES: usize = 100;
@@ -96,6 +96,85 @@ where
 /// No scores at all, a score that is not finite, or overflow.
 pub fn tasks_interquartile_mean(tasks: &[Vec<f64>]) -> Result<f64, StatsError> {
     interquartile_mean(&tasks.concat())
+}
+
+/// The difference of the interquartile means of two methods over many tasks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TasksDifference {
+    /// Interquartile mean of the first method less that of the second.
+    pub difference: f64,
+    /// Interval of it.
+    pub interval: Interval,
+    /// Standard deviation of the (widened) replicates.
+    pub se: f64,
+    /// Twice the smaller share of replicates on either side of 0, at least `2/(replicates + 1)`.
+    pub p_value: f64,
+}
+
+/// Difference of interquartile means over tasks, by a stratified bootstrap that keeps pairs of runs together.
+///
+/// `first[i][k]` and `second[i][k]` are the scores of two methods in task i with seed k. Every replicate draws seeds
+/// *within each task*, the same for both methods, and takes [`tasks_interquartile_mean`] of either. That is the
+/// stratified bootstrap of `rliable` (Agarwal et al. 2021), with one change: the deviations of the replicates from the
+/// estimate are multiplied by `√(n/(n−1))`, n the smallest number of runs of a task. Without it the spread of n values
+/// drawn with replacement is too small by just that factor, and three runs give intervals that cover 89 % instead of
+/// 95 % (Efron and Tibshirani, *An introduction to the bootstrap*, section 5.3 on the divisor n).
+///
+/// # Errors
+/// As [`stratified_bootstrap`], and [`StatsError::UnequalLengths`] where the lists do not pair.
+pub fn tasks_difference<R: Rng + ?Sized>(
+    first: &[Vec<f64>],
+    second: &[Vec<f64>],
+    replicates: usize,
+    rng: &mut R,
+    level: f64,
+) -> Result<TasksDifference, StatsError> {
+    if first.len() != second.len() {
+        return Err(StatsError::UnequalLengths { left: first.len(), right: second.len() });
+    }
+    if first.is_empty() {
+        return Err(StatsError::NoTasks);
+    }
+    check_open_unit("level", level)?;
+    if replicates < MIN_REPLICATES {
+        return Err(StatsError::OutOfRange { name: "replicates", range: "of at least 100", got: replicates as f64 });
+    }
+    let mut fewest = usize::MAX;
+    for (task, (left, right)) in first.iter().zip(second).enumerate() {
+        check_pairs(left, right, 2).map_err(|source| StatsError::Task { task, source: Box::new(source) })?;
+        fewest = fewest.min(left.len());
+    }
+    let difference = tasks_interquartile_mean(first)? - tasks_interquartile_mean(second)?;
+    let widen = (fewest as f64 / (fewest as f64 - 1.0)).sqrt();
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    let mut results = Vec::with_capacity(replicates);
+    for _ in 0..replicates {
+        left.clear();
+        right.clear();
+        for (one, other) in first.iter().zip(second) {
+            for _ in 0..one.len() {
+                let run = rng.random_range(0..one.len());
+                left.push(one[run]);
+                right.push(other[run]);
+            }
+        }
+        let replicate = interquartile_mean(&left)? - interquartile_mean(&right)?;
+        results.push(difference + widen * (replicate - difference));
+    }
+    let results = sorted(&results);
+    let below = results.iter().filter(|value| **value <= 0.0).count();
+    let above = results.iter().filter(|value| **value >= 0.0).count();
+    let tail = (below.min(above) + 1) as f64 / (replicates + 1) as f64;
+    Ok(TasksDifference {
+        difference,
+        interval: Interval {
+            low: quantile_of_sorted(&results, 0.5 * (1.0 - level)),
+            high: quantile_of_sorted(&results, 0.5 * (1.0 + level)),
+            level,
+        },
+        se: std_dev(&results)?,
+        p_value: (2.0 * tail).min(1.0),
+    })
 }
 
 /// Fills `sample` with values drawn with replacement.

@@ -2,6 +2,7 @@
 
 use super::error::{StatsError, check_open_unit, check_values};
 use super::interval::{Interval, t_interval};
+use super::noncentral;
 use super::student;
 use super::summary::{mean, std_dev};
 use super::t_test::statistic;
@@ -72,4 +73,32 @@ pub fn tost(differences: &[f64], margin: f64, alpha: f64) -> Result<Equivalence,
         interval: t_interval(differences, 1.0 - 2.0 * alpha)?,
         equivalent: p_value < alpha,
     })
+}
+
+/// Power of [`tost`] at a true difference `effect` with standard deviation `sd` of the differences.
+///
+/// Bonferroni's lower bound of the exact power, `P(T(δ₁) > c) + P(T(δ₂) > c) − 1` with `δ = (margin ± effect)·√n/sd`
+/// and `c` the one-sided critical value; close where the power is high, and 0 where it is not positive.
+///
+/// # Errors
+/// `n` below 2, an effect that is not finite, `sd` negative or not finite, a margin that is not above 0 and finite, or
+/// `alpha` not strictly between 0 and 0.5.
+pub fn tost_power(effect: f64, sd: f64, margin: f64, n: usize, alpha: f64) -> Result<f64, StatsError> {
+    check_values(&[effect, sd], 2)?;
+    check_open_unit("alpha", alpha)?;
+    if n < 2 {
+        return Err(StatsError::TooFewValues { needed: 2, got: n });
+    }
+    if sd < 0.0 || !(margin.is_finite() && margin > 0.0) || alpha >= 0.5 {
+        return Err(StatsError::OutOfRange { name: "sd, margin and alpha", range: "in their ranges", got: margin });
+    }
+    if sd == 0.0 {
+        return Ok(f64::from(effect.abs() < margin));
+    }
+    let df = n as f64 - 1.0;
+    let critical = student::critical_two_sided(2.0 * alpha, df);
+    let root = (n as f64).sqrt() / sd;
+    let below = noncentral::upper_p(critical, df, (margin + effect) * root);
+    let above = noncentral::upper_p(critical, df, (margin - effect) * root);
+    Ok((below + above - 1.0).max(0.0))
 }

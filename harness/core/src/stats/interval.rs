@@ -37,6 +37,18 @@ impl Interval {
     }
 }
 
+/// How many standard errors a two-sided t interval of `n` values reaches to either side: `t₍ₙ₋₁, ₍₁₊level₎⁄₂₎`.
+///
+/// # Errors
+/// `n` below 2, or `level` not strictly between 0 and 1.
+pub fn t_critical(n: usize, level: f64) -> Result<f64, StatsError> {
+    if n < 2 {
+        return Err(StatsError::TooFewValues { needed: 2, got: n });
+    }
+    check_open_unit("level", level)?;
+    Ok(student::critical_two_sided(1.0 - level, n as f64 - 1.0))
+}
+
 /// Student-t interval of the mean of independent, roughly normal values.
 ///
 /// `x̄ ± t₍ₙ₋₁, ₍₁₊level₎⁄₂₎ · s/√n` (Student, "The probable error of a mean", Biometrika 6, 1908). Equal values give

@@ -14,6 +14,7 @@
 //! | `ratio` | interval of a ratio of paired positive values |
 //! | `rank_test` | sign test and Wilcoxon signed-rank test |
 //! | `correlation` | ranks, Pearson, Spearman, Kendall's tau-b |
+//! | `permutation` | exact test of rank correlations over several seeds |
 //! | `regression` | straight line by least squares, slope on log-log axes |
 //! | `multiple` | Holm and Benjamini–Hochberg adjustments of p-values |
 //! | `bootstrap` | percentile bootstrap, plain and stratified by task |
@@ -42,6 +43,7 @@ mod error;
 mod interval;
 mod multiple;
 mod noncentral;
+mod permutation;
 mod power;
 mod rank_test;
 mod ratio;
@@ -50,12 +52,15 @@ mod student;
 mod summary;
 mod t_test;
 
-pub use bootstrap::{bootstrap_interval, stratified_bootstrap, tasks_interquartile_mean};
+pub use bootstrap::{
+    TasksDifference, bootstrap_interval, stratified_bootstrap, tasks_difference, tasks_interquartile_mean,
+};
 pub use correlation::{kendall_tau_b, pearson, ranks, spearman};
-pub use equivalence::{Equivalence, tost};
+pub use equivalence::{Equivalence, tost, tost_power};
 pub use error::StatsError;
-pub use interval::{Interval, t_interval};
+pub use interval::{Interval, t_critical, t_interval};
 pub use multiple::{benjamini_hochberg, holm};
+pub use permutation::{RankCorrelation, rank_correlations_p};
 pub use power::{DETECTABLE_POWER, detectable_effect, power_paired_t, seeds_needed};
 pub use rank_test::{SignTest, WilcoxonTest, sign_test, wilcoxon_signed_rank};
 pub use ratio::{RatioEstimate, ratio_interval};

@@ -3,6 +3,9 @@
 //! All by the noncentral t distribution, not by a normal approximation, which is far too optimistic for the three to
 //! ten seeds of a typical experiment.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, RwLock};
+
 use super::error::{StatsError, check_open_unit, check_result};
 use super::noncentral;
 use super::student;
@@ -49,7 +52,7 @@ pub fn detectable_effect(sd: f64, n: usize, alpha: f64, power: f64) -> Result<f6
     check_count(n)?;
     check_open_unit("alpha", alpha)?;
     check_power(power, alpha)?;
-    check_result(TwoSidedTest::new(n, alpha).noncentrality(power) * (sd / (n as f64).sqrt()))
+    check_result(noncentrality(n, alpha, power) * (sd / (n as f64).sqrt()))
 }
 
 /// Smallest number of pairs, from 2 to `max`, that shows `effect` with the given power in a two-sided paired t test.
@@ -79,6 +82,28 @@ pub fn seeds_needed(effect: f64, sd: f64, alpha: f64, power: f64, max: usize) ->
         }
     }
     Ok(Some(high))
+}
+
+/// Noncentralities that were asked for before, by n, alpha and power: the search takes a thousand times as long as the
+/// test itself, and few combinations occur in a program.
+static KNOWN: LazyLock<RwLock<HashMap<(usize, u64, u64), f64>>> = LazyLock::new(RwLock::default);
+
+/// Enough for every level and number of seeds of a run.
+const MOST_KNOWN: usize = 4096;
+
+/// The noncentrality at which the test has this power.
+fn noncentrality(n: usize, alpha: f64, power: f64) -> f64 {
+    let key = (n, alpha.to_bits(), power.to_bits());
+    if let Some(known) = KNOWN.read().ok().and_then(|known| known.get(&key).copied()) {
+        return known;
+    }
+    let found = TwoSidedTest::new(n, alpha).noncentrality(power);
+    if let Ok(mut known) = KNOWN.write()
+        && known.len() < MOST_KNOWN
+    {
+        known.insert(key, found);
+    }
+    found
 }
 
 /// A two-sided t test with its critical value.

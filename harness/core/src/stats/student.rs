@@ -2,7 +2,16 @@
 //!
 //! Degrees of freedom are above 0 and arguments are not NaN; callers have checked their input.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, RwLock};
+
 use statrs::function::beta::beta_reg;
+
+/// Critical values that were asked for before, by alpha and degrees of freedom: few differ in a program.
+static KNOWN: LazyLock<RwLock<HashMap<(u64, u64), f64>>> = LazyLock::new(RwLock::default);
+
+/// Enough for every level and number of seeds of a run.
+const MOST_KNOWN: usize = 4096;
 
 /// `P(|T| ≥ |t|)` with `df` degrees of freedom; `t` may be infinite.
 ///
@@ -28,6 +37,20 @@ pub(super) fn upper_p(t: f64, df: f64) -> f64 {
 ///
 /// By bisection: the inverse of the incomplete beta function in `statrs` panics for some very small probabilities.
 pub(super) fn critical_two_sided(alpha: f64, df: f64) -> f64 {
+    let key = (alpha.to_bits(), df.to_bits());
+    if let Some(known) = KNOWN.read().ok().and_then(|known| known.get(&key).copied()) {
+        return known;
+    }
+    let found = search_critical(alpha, df);
+    if let Ok(mut known) = KNOWN.write()
+        && known.len() < MOST_KNOWN
+    {
+        known.insert(key, found);
+    }
+    found
+}
+
+fn search_critical(alpha: f64, df: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     while two_sided_p(high, df) > alpha {
         low = high;

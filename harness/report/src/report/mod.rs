@@ -120,12 +120,12 @@ impl PaperReport<'_> {
         self.results.records().iter().any(harness_core::record::Record::synthetic)
     }
 
-    fn deviations(&self) -> &[Deviation] {
+    pub(crate) fn deviations(&self) -> &[Deviation] {
         &self.paper.profiles.get(self.profile).deviations
     }
 
     /// The deviations in words.
-    pub(crate) fn deviation_words(&self) -> Vec<String> {
+    pub fn deviation_words(&self) -> Vec<String> {
         let words =
             |deviation: &Deviation| format!("{}: {} (paper: {})", deviation.kind, deviation.here, deviation.paper);
         self.deviations().iter().map(words).collect()

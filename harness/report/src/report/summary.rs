@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
-use harness_core::evidence::{Verdict, bracket};
+use harness_core::evidence::{Evidence, Verdict, bracket};
 use harness_core::paper::Profile;
 use harness_core::text::number;
 
-use super::RunReport;
 use super::view::{LEGEND, data_label};
+use super::{ClaimRow, PaperReport, RunReport};
 use crate::printable::short;
 
 /// The width that the table keeps to.
@@ -21,10 +21,11 @@ pub fn summary(run: &RunReport<'_>) -> String {
     let mut text = String::new();
     let profiles: BTreeSet<Profile> = run.papers.iter().map(|paper| paper.profile).collect();
     let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
+    let mut open = Vec::new();
     for profile in &profiles {
         let mut table = Table::new();
         table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-        table.set_header(["paper", "claim", "verdict", "effect [95 % interval]", "n", "data"]);
+        table.set_header(["paper", "claim", "verdict", "effect [95 % interval]", "n", "data", "scale"]);
         for report in run.papers.iter().filter(|report| report.profile == *profile) {
             for row in report.rows() {
                 *counts.entry(row.evidence.verdict).or_default() += 1;
@@ -38,15 +39,21 @@ pub fn summary(run: &RunReport<'_>) -> String {
                     Cell::new(short(row.id, 12, 12)),
                     Cell::new(row.evidence.verdict.name()),
                     Cell::new(effect),
-                    Cell::new(row.evidence.n).set_alignment(CellAlignment::Right),
+                    Cell::new(seeds(&row.evidence)).set_alignment(CellAlignment::Right),
                     Cell::new(if report.synthetic() { "SYNTHETIC" } else { data_label(report) }),
+                    Cell::new(if report.deviations().is_empty() { "paper's" } else { "reduced" }),
                 ]);
+                open.extend(left_open(report, &row));
             }
         }
         if profiles.len() > 1 {
             text.push_str(&format!("profile {profile}\n"));
         }
         text.push_str(&table.trim_fmt());
+        text.push('\n');
+    }
+    for line in open {
+        text.push_str(&line);
         text.push('\n');
     }
     let claims: usize = counts.values().sum();
@@ -58,7 +65,7 @@ pub fn summary(run: &RunReport<'_>) -> String {
         plural(run.papers.len(), "paper"),
         verdicts.join(", ")
     ));
-    let all: Vec<_> = run.papers.iter().map(super::PaperReport::counts).collect();
+    let all: Vec<_> = run.papers.iter().map(PaperReport::counts).collect();
     let sum = |get: fn(&super::Counts) -> usize| all.iter().map(get).sum::<usize>();
     let bad = [
         (sum(|counts| counts.failed), "failed"),
@@ -76,6 +83,26 @@ pub fn summary(run: &RunReport<'_>) -> String {
     }
     text.push('\n');
     text
+}
+
+/// The number of seeds, and whether a sequential test stopped there early.
+fn seeds(evidence: &Evidence) -> String {
+    let early = if evidence.look.is_some_and(|look| look.early) { " early" } else { "" };
+    format!("{}{early}", evidence.n)
+}
+
+/// What an inconclusive verdict could have shown, and what would decide it.
+fn left_open(report: &PaperReport<'_>, row: &ClaimRow<'_>) -> Option<String> {
+    if row.evidence.verdict != Verdict::Inconclusive {
+        return None;
+    }
+    let outlook = row.evidence.outlook_in_words()?;
+    let shown = row
+        .evidence
+        .detectable
+        .map(|effect| format!("{} seeds show effects from {} on; ", row.evidence.n, number(effect)));
+    let name = format!("{} {}", short(&report.paper.slug, 24, 24), short(row.id, 12, 12));
+    Some(format!("{name} is open: {}{outlook}", shown.unwrap_or_default()))
 }
 
 fn plural(count: usize, what: &str) -> String {

@@ -116,12 +116,30 @@ struct EvidenceView {
     n: usize,
     detectable: Option<f64>,
     p_value: Option<f64>,
+    adjusted_p: Option<f64>,
+    /// How many more seeds would probably decide it, in words.
+    outlook: Option<String>,
+    /// Whether the experiment is smaller than the paper's, where the verdict says anything about the claim.
+    reduced: bool,
+    /// Whether a sequential test had its last word before its last look.
+    early: bool,
     summary: String,
 }
 
+/// Whether a verdict has to be read as one of a smaller experiment than the paper's.
+pub(super) fn reduced(report: &PaperReport<'_>, evidence: &Evidence) -> bool {
+    let says_something =
+        matches!(evidence.verdict, Verdict::Reproduced | Verdict::DirectionOnly | Verdict::Contradicted);
+    says_something && !report.deviations().is_empty()
+}
+
 impl EvidenceView {
-    fn new(evidence: &Evidence) -> Self {
+    fn new(evidence: &Evidence, reduced: bool) -> Self {
         EvidenceView {
+            reduced,
+            early: evidence.look.is_some_and(|look| look.early),
+            adjusted_p: evidence.adjusted_p,
+            outlook: evidence.outlook_in_words(),
             verdict: evidence.verdict.name(),
             rank: LEGEND.iter().position(|(verdict, _)| *verdict == evidence.verdict).unwrap_or(LEGEND.len()),
             quantity: evidence.quantity.clone(),
@@ -204,7 +222,7 @@ pub(super) fn run(run: &RunReport<'_>, stems: &[String]) -> RunView {
                 anchor: anchor(place),
                 claim: id.to_owned(),
                 text: claim.map_or(String::new(), |claim| claim.text.clone()),
-                evidence: EvidenceView::new(&evidence),
+                evidence: EvidenceView::new(&evidence, reduced(report, &evidence)),
                 published: claim.map_or(String::new(), |claim| claim.published.text.clone()),
                 source: claim.map_or(String::new(), |claim| claim.published.source.clone()),
                 published_value: claim.and_then(|claim| claim.published.value),
@@ -313,6 +331,8 @@ struct ClaimView {
     rule: String,
     evidence: EvidenceView,
     parts: Vec<PartView>,
+    /// Number of claims that the p-value was adjusted over.
+    claims: usize,
 }
 
 #[derive(Serialize)]
@@ -444,7 +464,7 @@ pub(super) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<
         summary: paper.summary.clone(),
         data_label: data_label(report),
         synthetic_note: run.synthetic_note.clone(),
-        claims: report.rows().enumerate().map(|(place, row)| claim(place, row)).collect(),
+        claims: report.rows().enumerate().map(|(place, row)| claim(place, row, report)).collect(),
         deviations: report.deviations().iter().map(deviation).collect(),
         figures: figures.into_iter().map(figure).collect(),
         numbers,
@@ -615,11 +635,11 @@ fn names(authors: &[String]) -> String {
     names
 }
 
-fn claim(place: usize, row: ClaimRow<'_>) -> ClaimView {
+fn claim(place: usize, row: ClaimRow<'_>, report: &PaperReport<'_>) -> ClaimView {
     fn flatten(parts: &[Evidence], prefix: &str, into: &mut Vec<PartView>) {
         for (index, part) in parts.iter().enumerate() {
             let number = format!("{prefix}{}", index + 1);
-            into.push(PartView { number: number.clone(), evidence: EvidenceView::new(part) });
+            into.push(PartView { number: number.clone(), evidence: EvidenceView::new(part, false) });
             flatten(&part.parts, &format!("{number}."), into);
         }
     }
@@ -635,8 +655,9 @@ fn claim(place: usize, row: ClaimRow<'_>) -> ClaimView {
         published_value: row.claim.and_then(|claim| claim.published.value),
         measure: text(|claim| &claim.measure),
         rule: text(|claim| &claim.rule),
-        evidence: EvidenceView::new(&row.evidence),
+        evidence: EvidenceView::new(&row.evidence, reduced(report, &row.evidence)),
         parts,
+        claims: report.judgements.len(),
     }
 }
 
