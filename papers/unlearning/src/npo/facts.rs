@@ -233,11 +233,6 @@ impl AuthorFacts {
         Ok(AuthorFacts { authors, world })
     }
 
-    /// Number of authors.
-    pub fn authors(&self) -> usize {
-        self.authors.len()
-    }
-
     /// The four questions about each of these authors in one wording, with `wrong` other values each.
     pub fn questions(
         &self,
@@ -362,6 +357,6 @@ mod tests {
         let mut rng = harness_core::rng::stream("example", "facts", 0);
         assert!(AuthorFacts::draw(MOST_AUTHORS + 1, 0, &mut rng).is_err());
         assert!(AuthorFacts::draw(0, MOST_WORLD_FACTS + 1, &mut rng).is_err());
-        assert_eq!(AuthorFacts::draw(MOST_AUTHORS, 0, &mut rng).unwrap().authors(), MOST_AUTHORS);
+        assert_eq!(AuthorFacts::draw(MOST_AUTHORS, 0, &mut rng).unwrap().authors.len(), MOST_AUTHORS);
     }
 }
