@@ -133,7 +133,12 @@ fn not_beyond_chance(mut evidence: Evidence) -> Evidence {
     };
     if chance {
         evidence.verdict = weaker;
-        evidence.summary = format!("{}; {words}, but not beyond chance: the interval contains 0", evidence.summary);
+        let why = if interval.low > 0.0 {
+            "it falls short of the rule, but points the claimed way".to_owned()
+        } else {
+            format!("{words}, but not beyond chance: the interval contains 0")
+        };
+        evidence.summary = format!("{}; {why}", evidence.summary);
     }
     evidence
 }

@@ -124,6 +124,17 @@ fn one_of_many_parts_has_to_pass_for_their_number() {
 }
 
 #[test]
+fn a_rule_that_is_missed_by_an_effect_of_the_claimed_sign_is_not_called_the_opposite() {
+    let custom = Claim { test: Test::Custom, ..common::paper().claims[0].clone() };
+    // A rule that asks for a correlation of 0.9 calls 0.2 contradicted.
+    let short = Evidence { verdict: Verdict::Contradicted, ..Evidence::from_effects("ρ", &[0.2, 0.21, 0.25], 0.0) };
+    let judged = judge(&Says(short), &custom, &differences(&[1.0; 3]));
+    assert_eq!(judged.verdict, Verdict::Inconclusive);
+    assert!(judged.summary.contains("falls short of the rule, but points the claimed way"), "{}", judged.summary);
+    assert!(!judged.summary.contains("contains 0"), "{}", judged.summary);
+}
+
+#[test]
 fn a_part_of_a_papers_own_rule_claims_no_more_than_its_interval_allows() {
     let custom = Claim { test: Test::Custom, ..common::paper().claims[0].clone() };
     let sure = Evidence::from_effects("x", &[1.0, 1.1, 0.9], 0.0);
