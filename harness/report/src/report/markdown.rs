@@ -43,7 +43,12 @@ fn escape_at_most(text: &str, most: usize) -> String {
             '@' => safe.push_str("&#64;"),
             // So do `https://…` and `www.…`.
             ':' if at(index + 1) == Some('/') && at(index + 2) == Some('/') => safe.push_str("&#58;"),
-            '.' if before.is_some_and(|c| c.eq_ignore_ascii_case(&'w')) => safe.push_str("&#46;"),
+            '.' if (1..=3).all(|back| {
+                index.checked_sub(back).and_then(at).is_some_and(|c| c.eq_ignore_ascii_case(&'w'))
+            }) =>
+            {
+                safe.push_str("&#46;");
+            }
             '\\' | '`' | '*' | '[' | ']' | '|' | '~' | '$' => {
                 safe.push('\\');
                 safe.push(c);
@@ -161,6 +166,7 @@ mod tests {
         assert_eq!(escape("-0.5"), "-0.5");
         assert_eq!(escape("_a_ b_c"), r"\_a\_ b_c");
         assert_eq!(escape("see http://x.y and www.x.y"), "see http&#58;//x.y and www&#46;x.y");
+        assert_eq!(escape("WWW.x.y, but not below."), "WWW&#46;x.y, but not below.");
         assert_eq!(escape("`code` $x$ ~~y~~"), r"\`code\` \$x\$ \~\~y\~\~");
         assert_eq!(escape("abc\u{202e}def\u{0007}"), "abcdef");
         assert!(escape(&"x".repeat(10_000)).chars().count() <= WORD);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness_core::conformance::Status;
+use harness_core::case_result::Status;
 use harness_core::evidence::{Evidence, LEVEL, Verdict, bracket};
 use harness_core::figure::{Plot, Table};
 use harness_core::paper::{ArmRole, DataRole};
@@ -775,12 +775,25 @@ fn settings(tree: &Value) -> Vec<SettingView> {
             }
             Value::String(text) => into.push(SettingView { key: path.to_owned(), value: text.clone() }),
             Value::Null if path.is_empty() => {}
-            other => into.push(SettingView { key: path.to_owned(), value: other.to_string() }),
+            other => into.push(SettingView { key: path.to_owned(), value: flow(other) }),
         }
     }
     let mut leaves = Vec::new();
     walk("", tree, &mut leaves);
     leaves
+}
+
+/// A value as YAML in one line, `[{flip: {probability: 0.5}}, 3]`: with spaces, at which a table can break it.
+fn flow(value: &Value) -> String {
+    let listed = |parts: Vec<String>| parts.join(", ");
+    match value {
+        Value::Array(items) => format!("[{}]", listed(items.iter().map(flow).collect())),
+        Value::Object(map) => {
+            format!("{{{}}}", listed(map.iter().map(|(key, value)| format!("{key}: {}", flow(value))).collect()))
+        }
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// `35.2 s`, `4 min 10 s`, `2 h 05 min`.
@@ -819,6 +832,14 @@ fn utc(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_are_leaves_with_lists_in_one_line() {
+        let tree = serde_json::json!({"a": {"b": 1, "c": "text"}, "d": [{"flip": {"p": 0.5}}, [1, 2.0]], "e": null});
+        let found: Vec<(String, String)> = settings(&tree).into_iter().map(|leaf| (leaf.key, leaf.value)).collect();
+        let want = [("a.b", "1"), ("a.c", "text"), ("d", "[{flip: {p: 0.5}}, [1, 2.0]]"), ("e", "null")];
+        assert_eq!(found, want.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    }
 
     #[test]
     fn dates_and_durations() {
