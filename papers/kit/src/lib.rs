@@ -5,6 +5,7 @@
 //! | [`activation`] | SiLU and GELU whose way back is one product |
 //! | [`attack`] | adversarial examples: PGD, FGSM |
 //! | [`augment`] | random views of images: crops, flips, distortions |
+//! | [`author_facts`] | generated questions and answers about fictitious authors, to be learned and forgotten |
 //! | [`backprop`] | backward passes of layers and networks as tensor operations, for derivatives of gradients |
 //! | [`bumps`] | synthetic images of Gaussian bumps |
 //! | [`cholesky`] | systems of equations with a positive definite matrix |
@@ -31,7 +32,6 @@
 //! | [`resnet`] | ResNets of basic blocks, with batch norms whose behaviour is named |
 //! | [`scale`] | robust and standard scaling of features |
 //! | [`schedule`] | learning rates over a run |
-//! | [`sgd`] | clipping of gradients by their global norm |
 //! | [`siamese`] | differentiable augmentation, the same for several batches |
 //! | [`similarity`] | rows of unit length, cosine similarities |
 //! | [`softplus`] | softplus without overflow |
@@ -42,6 +42,7 @@
 pub mod activation;
 pub mod attack;
 pub mod augment;
+pub mod author_facts;
 pub mod backprop;
 pub mod bumps;
 pub mod cholesky;
@@ -68,7 +69,6 @@ pub mod probe;
 pub mod resnet;
 pub mod scale;
 pub mod schedule;
-pub mod sgd;
 pub mod siamese;
 pub mod similarity;
 pub mod softplus;

@@ -1,11 +1,13 @@
 //! What the language model learns, and which part of it is to be forgotten: questions and answers as tokens.
 
 use harness_core::prelude::*;
+use papers_kit::author_facts::{
+    self as facts, AuthorFacts, FactQuestion, Form, HELD_OUT_WORDING, QUESTIONS_PER_AUTHOR, TRAINED_WORDINGS,
+};
 use papers_kit::gpt::WordTokenizer;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::facts::{self, AuthorFacts, FactQuestion, Form, HELD_OUT_WORDING, QUESTIONS_PER_AUTHOR, TRAINED_WORDINGS};
 use super::settings::CorpusSettings;
 use super::tofu::{self, PER_AUTHOR, Tofu, TofuQuestion};
 

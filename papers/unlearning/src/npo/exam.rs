@@ -5,14 +5,12 @@ use harness_core::op::read_f32;
 use harness_core::prelude::*;
 use harness_core::weights::Weights;
 use papers_kit::gpt::{Decoding, Gpt, generate};
+use papers_kit::metrics::{Answer, harmonic_mean, ks_two_sample, truth_ratio};
 
 use super::batches::Sequences;
 use super::corpus::{Corpus, Question, some};
-use super::harmonic::harmonic_mean;
 use super::sequence::sequence_loss;
 use super::settings::EvaluationSettings;
-use super::truth_ratio::{Answer, truth_ratio};
-use super::two_sample::ks_two_sample;
 
 /// How a model finds the answer of one sequence.
 #[derive(Debug, Clone, Copy, PartialEq)]

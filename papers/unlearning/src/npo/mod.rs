@@ -9,10 +9,9 @@
 //! | --- | --- |
 //! | `sequence.rs`, `preference.rs`, `paired.rs`, `divergence.rs`, `combined.rs` | likelihoods of answers; the losses |
 //! | `objective.rs` | what each arm minimises |
-//! | `truth_ratio.rs`, `two_sample.rs`, `harmonic.rs` | forget quality and utility |
 //! | `mixture.rs` | the paper's synthetic experiment |
-//! | `facts.rs`, `tofu.rs`, `corpus.rs`, `batches.rs` | generated facts and TOFU, as tokens |
-//! | `learning.rs`, `language.rs`, `exam.rs` | a language model learns, unlearns and is asked |
+//! | `tofu.rs`, `corpus.rs`, `batches.rs` | generated facts and TOFU, as tokens |
+//! | `learning.rs`, `language.rs`, `exam.rs` | a language model learns, unlearns and is asked: forget quality, utility |
 //! | `settings.rs`, `verdicts.rs`, `figures.rs`, `ops.rs` | numbers of `paper.yaml`, rules of the claims, report, conformance |
 //!
 //! # Decisions
@@ -41,9 +40,7 @@ mod combined;
 mod corpus;
 mod divergence;
 mod exam;
-mod facts;
 mod figures;
-mod harmonic;
 mod language;
 mod learning;
 mod mixture;
@@ -54,19 +51,14 @@ mod preference;
 mod sequence;
 mod settings;
 mod tofu;
-mod truth_ratio;
-mod two_sample;
 mod verdicts;
 
 pub use combined::{CombinedLoss, CombinedLossConfig};
 pub use divergence::kl_retain;
-pub use harmonic::harmonic_mean;
 pub use objective::{Answers, Forget, Objective, Retain, Terms};
 pub use paired::{DpoLoss, DpoLossConfig, Likelihoods};
 pub use preference::{NpoLoss, NpoLossConfig};
 pub use sequence::{IGNORED, SequenceLoss, sequence_loss, token_mean};
-pub use truth_ratio::{Answer, truth_ratio};
-pub use two_sample::{KolmogorovSmirnov, ks_two_sample};
 
 use settings::{Arm, Run, Settings, Task};
 

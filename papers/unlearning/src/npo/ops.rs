@@ -1,15 +1,13 @@
 //! The pure functions that conformance vectors call: the code of the experiment under the names of the vectors.
 
 use harness_core::prelude::*;
+use papers_kit::metrics::{self, Answer};
 
 use super::combined::CombinedLossConfig;
 use super::divergence;
-use super::harmonic;
 use super::paired::{DpoLossConfig, Likelihoods};
 use super::preference::NpoLossConfig;
 use super::sequence::{self, IGNORED};
-use super::truth_ratio::{self, Answer};
-use super::two_sample;
 
 /// All ops of this paper.
 pub static OPS: &[Op] = &[
@@ -121,7 +119,7 @@ fn truth_ratio(inputs: &Inputs) -> Result<Outputs> {
         .enumerate()
         .map(|(at, right)| {
             let wrong: Vec<Answer> = all_wrong.iter().skip(at * wrong).take(wrong).copied().collect();
-            truth_ratio::truth_ratio(right, &wrong)
+            metrics::truth_ratio(right, &wrong)
         })
         .collect::<Result<_>>()?;
     Ok(Outputs::new().floats("ratio", &[n], ratios))
@@ -129,13 +127,13 @@ fn truth_ratio(inputs: &Inputs) -> Result<Outputs> {
 
 fn ks_two_sample(inputs: &Inputs) -> Result<Outputs> {
     let ([_], [_]): ([usize; 1], [usize; 1]) = (inputs.shape("a")?, inputs.shape("b")?);
-    let found = two_sample::ks_two_sample(&inputs.floats("a")?, &inputs.floats("b")?)?;
+    let found = metrics::ks_two_sample(&inputs.floats("a")?, &inputs.floats("b")?)?;
     Ok(Outputs::new().float("statistic", found.statistic).float("p_value", found.p_value))
 }
 
 fn harmonic_mean(inputs: &Inputs) -> Result<Outputs> {
     let [_] = inputs.shape("values")?;
-    Ok(Outputs::new().float("mean", harmonic::harmonic_mean(&inputs.floats("values")?)?))
+    Ok(Outputs::new().float("mean", metrics::harmonic_mean(&inputs.floats("values")?)?))
 }
 
 /// Vectors of one length, each finite.

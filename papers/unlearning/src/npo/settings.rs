@@ -1,10 +1,10 @@
 //! The numbers of `paper.yaml` as types, checked before the first trial.
 
 use harness_core::prelude::*;
+use papers_kit::author_facts::{MOST_AUTHORS, MOST_WORLD_FACTS};
 use papers_kit::gpt::GptConfig;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{MOST_AUTHORS, MOST_WORLD_FACTS};
 use super::objective::Objective;
 use super::preference::positive_beta;
 

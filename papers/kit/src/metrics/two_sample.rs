@@ -18,7 +18,7 @@ pub struct KolmogorovSmirnov {
 /// slowly and its limit is 1 to twelve digits. For small samples it is an approximation.
 ///
 /// ```
-/// use papers_unlearning::npo::ks_two_sample;
+/// use papers_kit::metrics::ks_two_sample;
 /// assert_eq!(ks_two_sample(&[1.0, 2.0], &[1.0, 2.0])?.p_value, 1.0);
 /// assert_eq!(ks_two_sample(&[1.0, 2.0], &[3.0])?.statistic, 1.0);
 /// # Ok::<(), harness_core::Error>(())

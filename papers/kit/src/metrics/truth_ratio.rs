@@ -44,7 +44,7 @@ impl Answer {
 ///
 /// **Example**
 /// ```
-/// use papers_unlearning::npo::{Answer, truth_ratio};
+/// use papers_kit::metrics::{Answer, truth_ratio};
 /// let right = Answer { nll: 0.5, tokens: 1.0 };
 /// let wrong = [Answer { nll: 4.5, tokens: 3.0 }, Answer { nll: 1.5, tokens: 1.0 }];
 /// assert!((truth_ratio(right, &wrong)? - (-1f64).exp()).abs() < 1e-12);

@@ -191,6 +191,16 @@ pub struct FactQuestion {
 }
 
 /// Authors with four attributes each, and facts about lands that have nothing to do with them.
+///
+/// ```
+/// use papers_kit::author_facts::AuthorFacts;
+/// let mut rng = harness_core::rng::stream("example", "facts", 0);
+/// let facts = AuthorFacts::draw(10, 5, &mut rng)?;
+/// let asked = facts.questions(9..10, 0, 3, &mut rng);
+/// assert_eq!((asked.len(), asked[0].wrong.len()), (4, 3));
+/// assert!(asked[0].form.admits(&asked[0].answer) && asked[0].form.admits("i do not know ."));
+/// # Ok::<(), harness_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorFacts {
     /// Name and value of each attribute.

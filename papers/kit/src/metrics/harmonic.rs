@@ -5,7 +5,7 @@ use harness_core::{Error, Result};
 /// k / Σ 1/v over k values; 0 where any value is 0 or less.
 ///
 /// ```
-/// use papers_unlearning::npo::harmonic_mean;
+/// use papers_kit::metrics::harmonic_mean;
 /// assert_eq!(harmonic_mean(&[0.5, 1.0])?, 2.0 / 3.0);
 /// assert_eq!(harmonic_mean(&[0.5, 0.0])?, 0.0);
 /// # Ok::<(), harness_core::Error>(())
