@@ -1,4 +1,4 @@
-//! Clipping of a module's gradients by their norm over all parameters together.
+//! Clipping of gradients by their norm over all parameters together: of a module, or of a list.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -14,12 +14,27 @@ pub fn clip_gradients<M: Module<Backend>>(module: &M, gradients: GradientsParams
     let mut squares = Squares { gradients: &gradients, sum: None };
     module.visit(&mut squares);
     let Some(sum) = squares.sum else { return gradients };
-    let norm = sum.sqrt();
-    // limit / max(‖g‖, limit) is min(1, limit / ‖g‖) without a division by 0.
-    let factor = norm.clone().clamp_min(limit).recip() * limit + norm * 0.0;
-    let mut scale = Scale { gradients, factor };
+    let mut scale = Scale { gradients, factor: factor(sum, limit) };
     module.visit(&mut scale);
     scale.gradients
+}
+
+/// The same for a list of gradients of matrices (Pascanu et al. 2013, algorithm 1), where a method writes its backward pass
+/// itself.
+pub fn clip_global_norm(gradients: Vec<Tensor<2>>, limit: f64) -> Vec<Tensor<2>> {
+    let squares = gradients.iter().map(|gradient| gradient.clone().square().sum());
+    let Some(square) = squares.reduce(|sum, square| sum + square) else {
+        return gradients;
+    };
+    let scale = factor(square, limit).unsqueeze::<2>(); // [1, 1]
+    gradients.into_iter().map(|gradient| gradient * scale.clone()).collect()
+}
+
+/// min(1, limit / ‖g‖) of a squared norm, `[1]`; NaN where the norm is not finite.
+fn factor(square: Tensor<1>, limit: f64) -> Tensor<1> {
+    let norm = square.sqrt();
+    // limit / max(‖g‖, limit) is min(1, limit / ‖g‖) without a division by 0.
+    norm.clone().clamp_min(limit).recip() * limit + norm * 0.0
 }
 
 struct Squares<'a> {
@@ -96,5 +111,29 @@ mod tests {
         assert!(before.iter().zip(&after).all(|(before, after)| (before - after).abs() <= 1e-9));
         assert!(clipped(0.0, 0.5).1.iter().all(|value| *value == 0.0));
         assert!(clipped(f32::NAN, 0.5).1.iter().all(|value| value.is_nan()));
+    }
+
+    fn list_clipped(first: [f32; 2], second: f32, limit: f64) -> Vec<f32> {
+        let device = DeviceChoice::Cpu.open().unwrap();
+        let gradients = vec![Tensor::<2>::from_data([first], &device), Tensor::<2>::from_data([[second]], &device)];
+        clip_global_norm(gradients, limit).into_iter().flat_map(read_f32).collect()
+    }
+
+    #[test]
+    fn the_norm_over_a_list_is_limited() {
+        let values = list_clipped([6.0, 0.0], 8.0, 5.0);
+        assert!(values.iter().zip([3.0, 0.0, 4.0]).all(|(got, want)| (got - want).abs() < 1e-6), "{values:?}");
+    }
+
+    #[test]
+    fn small_lists_and_zeros_stay() {
+        assert_eq!(list_clipped([0.3, -0.4], 0.0, 5.0), [0.3, -0.4, 0.0]);
+        assert_eq!(list_clipped([0.0, 0.0], 0.0, 5.0), [0.0; 3]);
+    }
+
+    #[test]
+    fn nan_and_infinity_spread_through_a_list() {
+        assert!(list_clipped([f32::NAN, 1.0], 1.0, 5.0).iter().all(|value| value.is_nan()));
+        assert!(list_clipped([f32::INFINITY, 1.0], 1.0, 5.0).iter().all(|value| value.is_nan()));
     }
 }

@@ -1,7 +1,8 @@
 //! The neural language model under the output layer, and its training step.
 
 use harness_core::backend::{Device, IntTensor, Tensor};
-use papers_kit::{init, sgd};
+use papers_kit::gradient_clip::clip_global_norm;
+use papers_kit::init;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +89,7 @@ impl LanguageModel {
             .parameters()
             .map(|parameter| parameter.grad(&gradients).unwrap_or_else(|| parameter.clone().inner().zeros_like()))
             .collect();
-        let mut slopes = sgd::clip_global_norm(slopes, clip).into_iter();
+        let mut slopes = clip_global_norm(slopes, clip).into_iter();
         self.map(|parameter| match slopes.next() {
             Some(slope) => Tensor::from_inner(parameter.inner() - slope * lr).require_grad(),
             None => parameter,
