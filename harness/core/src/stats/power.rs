@@ -84,9 +84,12 @@ pub fn seeds_needed(effect: f64, sd: f64, alpha: f64, power: f64, max: usize) ->
     Ok(Some(high))
 }
 
-/// Noncentralities that were asked for before, by n, alpha and power: the search takes a thousand times as long as the
+/// Noncentralities by n and the bits of alpha and power.
+type Known = HashMap<(usize, u64, u64), f64>;
+
+/// Those that were asked for before: the search takes a thousand times as long as the
 /// test itself, and few combinations occur in a program.
-static KNOWN: LazyLock<RwLock<HashMap<(usize, u64, u64), f64>>> = LazyLock::new(RwLock::default);
+static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
 
 /// Enough for every level and number of seeds of a run.
 const MOST_KNOWN: usize = 4096;

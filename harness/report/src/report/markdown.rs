@@ -43,9 +43,8 @@ fn escape_at_most(text: &str, most: usize) -> String {
             '@' => safe.push_str("&#64;"),
             // So do `https://…` and `www.…`.
             ':' if at(index + 1) == Some('/') && at(index + 2) == Some('/') => safe.push_str("&#58;"),
-            '.' if (1..=3).all(|back| {
-                index.checked_sub(back).and_then(at).is_some_and(|c| c.eq_ignore_ascii_case(&'w'))
-            }) =>
+            '.' if (1..=3)
+                .all(|back| index.checked_sub(back).and_then(at).is_some_and(|c| c.eq_ignore_ascii_case(&'w'))) =>
             {
                 safe.push_str("&#46;");
             }

@@ -91,7 +91,7 @@ fn label(paper: &Paper, arm: &str) -> String {
 
 fn lines_plot(x: Axis, y: Axis, lines: Vec<Line>, references: Vec<Reference>) -> Option<Plot> {
     let lines: Vec<Line> = lines.into_iter().filter(|line| !line.points.is_empty()).collect();
-    (!lines.is_empty()).then(|| Plot::Lines(LinePlot { x, y, lines, references }))
+    (!lines.is_empty()).then_some(Plot::Lines(LinePlot { x, y, lines, references }))
 }
 
 fn best(paper: &Paper, results: &Results) -> Option<Figure> {

@@ -120,15 +120,17 @@ impl Parameters {
             )));
         }
         let device = self.weights.device();
-        let tensor = |bits: Vec<u32>| -> Tensor<1> {
-            let values: Vec<f32> = bits.into_iter().map(f32::from_bits).collect();
-            Tensor::from_data(TensorData::new(values, [count]), &device)
-        };
-        self.weights = tensor(state.weights);
-        self.moments = state.moments.into_iter().map(tensor).collect();
+        self.weights = from_bits(state.weights, &device);
+        self.moments = state.moments.into_iter().map(|moment| from_bits(moment, &device)).collect();
         self.steps = state.steps;
         Ok(())
     }
+}
+
+fn from_bits(bits: Vec<u32>, device: &Device) -> Tensor<1> {
+    let values: Vec<f32> = bits.into_iter().map(f32::from_bits).collect();
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
 }
 
 #[cfg(test)]
