@@ -80,12 +80,12 @@ fn the_same_draws_give_the_same_rows() {
     assert_eq!(few(1), few(3));
 }
 
-/// Head and numbers of a row.
-type Row = (String, Vec<Option<f64>>);
+/// Head and numbers of a printed row.
+type Printed = (String, Vec<Option<f64>>);
 
 /// The tables of a text by title: the head of each row, and its numbers.
-fn tables(text: &str) -> BTreeMap<String, Vec<Row>> {
-    let mut tables: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+fn tables(text: &str) -> BTreeMap<String, Vec<Printed>> {
+    let mut tables: BTreeMap<String, Vec<Printed>> = BTreeMap::new();
     let mut title = String::new();
     for line in text.lines() {
         if let Some(bold) = line.strip_prefix("**").and_then(|line| line.strip_suffix("**")) {
