@@ -7,7 +7,8 @@ use crate::stats::{self, DETECTABLE_POWER};
 /// Adds the outlook to evidence that is open, and to its parts; `alpha` is the level of the test.
 ///
 /// It takes the measured mean and spread for the true ones and asks for 80 % power. Evidence without an interval has no
-/// outlook: one seed shows no spread, and more seeds do not help a rule that failed exactly.
+/// outlook: one seed shows no spread, and more seeds do not help a rule that failed exactly. Nor has an effect of exactly 0 in
+/// every seed, which says nothing about the spread of others.
 pub fn add(evidence: &mut Evidence, test: &Test, alpha: f64) {
     if let Some(composed) = evidence.composed {
         let parts = test.parts();
@@ -39,6 +40,9 @@ fn of_parts(parts: &[Evidence], composed: Composed) -> Option<Outlook> {
 
 fn of_leaf(evidence: &Evidence, test: &Test, alpha: f64) -> Option<Outlook> {
     let (effect, interval, n) = (evidence.effect?, evidence.interval?, evidence.n);
+    if effect == 0.0 && interval.width() == 0.0 {
+        return None;
+    }
     let critical = stats::t_critical(n, interval.level).ok()?;
     let root = (n as f64).sqrt();
     let most = usize::try_from(MOST_SEEDS).unwrap_or(usize::MAX);

@@ -268,6 +268,8 @@ fn open_verdicts_say_what_would_decide_them() {
     assert!(open.outlook_in_words().unwrap().contains("more seeds would probably decide it"));
     assert_eq!(judged(&[1.0, -1.0, 0.001]).outlook, Some(Outlook::OutOfReach));
     assert_eq!(judged(&[1.0, 1.1, 0.9]).outlook, None);
+    let nothing = judged(&[0.0, 0.0, 0.0]);
+    assert_eq!((nothing.verdict, nothing.outlook), (Verdict::Inconclusive, None), "no spread to plan with");
     assert_eq!(judged(&[1.0]).outlook, None, "one seed shows no spread");
     // Equivalence: more seeds shrink the interval into the margin.
     let near = claim("{equivalence: {metric: accuracy, method: ours, baseline: theirs, margin: 1.0}}");

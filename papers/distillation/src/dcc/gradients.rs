@@ -77,7 +77,7 @@ pub fn group_gradients(network: &Network, parameters: &[Tensor<2>], groups: Grou
 /// The gradients of both weights of a perceptron with one hidden layer, all groups at once, by formula.
 ///
 /// **Definition.** With A = XW₁ᵀ + b₁, H = max(A, 0), P = softmax(HW₂ᵀ + b₂) of the n images of a group:
-/// g_W2 = (P − Y)ᵀH/n and g_W1 = (((P − Y)W₂) ⊙ 1[A > 0])ᵀX/n.
+/// g_W2 = (P − Y)ᵀH/n and g_W1 = (((P − Y)W₂) ⊙ (A > 0))ᵀX/n.
 ///
 /// **Paper.** As [`group_gradients`], of which it is the faster form for this network.
 ///

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`ranking`] | does the score put the right rows first? ROC AUC, average precision |
 //! | [`harmonic`] | the mean that one bad value pulls down |
-//! | [`truth_ratio`] | does a language model prefer the right answer to wrong ones? |
+//! | [`truth_ratio`](mod@truth_ratio) | does a language model prefer the right answer to wrong ones? |
 //! | [`two_sample`] | do two samples come from one distribution? Kolmogorov and Smirnov |
 //! | [`calibration`] | does a confidence mean what it says? expected and maximum calibration error |
 
