@@ -11,7 +11,7 @@ use crate::backend::Device;
 use crate::data::CachedSet;
 use crate::error::{Error, Result};
 use crate::number::Number;
-use crate::record::{Image, Series};
+use crate::record::{Cost, Image, Outcome, Provenance, RECORD_VERSION, Record, Series};
 use crate::rng::{self, Stream};
 use crate::trial::{DataSource, Trial, canonical, hex};
 use crate::weights::Weights;
@@ -118,6 +118,30 @@ pub struct Notebook {
     pub texts: BTreeMap<String, String>,
     /// Training steps reported.
     pub steps: u64,
+}
+
+impl Notebook {
+    /// The record of a finished `trial`, without what only its runner knows: key, cost and provenance are empty.
+    pub fn into_record(self, trial: &Trial) -> Record {
+        Record {
+            version: RECORD_VERSION,
+            key: String::new(),
+            paper: trial.paper.clone(),
+            paper_version: trial.paper_version,
+            profile: trial.profile,
+            arm: trial.arm.clone(),
+            cell: trial.cell.clone(),
+            seed: trial.seed,
+            outcome: Outcome::Finished,
+            metrics: self.metrics,
+            timings: self.timings,
+            series: self.series,
+            images: self.images,
+            texts: self.texts,
+            cost: Cost::default(),
+            provenance: Provenance::default(),
+        }
+    }
 }
 
 /// What a trial needs, and nothing else: a paper never reads the clock, the environment, files or the network itself.

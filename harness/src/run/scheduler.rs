@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use harness_core::lab::Notebook;
-use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
+use harness_core::record::{Cost, Outcome, Provenance, Record};
 use harness_report::printable::acts;
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -446,20 +446,8 @@ impl<'a> Scheduler<'a> {
     ) -> Record {
         let trial = &planned.trial;
         Record {
-            version: RECORD_VERSION,
             key: planned.key.clone(),
-            paper: trial.paper.clone(),
-            paper_version: trial.paper_version,
-            profile: trial.profile,
-            arm: trial.arm.clone(),
-            cell: trial.cell.clone(),
-            seed: trial.seed,
             outcome,
-            metrics: notebook.metrics,
-            timings: notebook.timings,
-            series: notebook.series,
-            images: notebook.images,
-            texts: notebook.texts,
             cost,
             provenance: Provenance {
                 code: planned.code.clone(),
@@ -470,6 +458,7 @@ impl<'a> Scheduler<'a> {
                 machine: self.machine.clone(),
                 started_unix,
             },
+            ..notebook.into_record(trial)
         }
     }
 

@@ -13,7 +13,7 @@ use harness_core::lab::{Notebook, QuietHost};
 use harness_core::op::{Array, Values, read_f32};
 use harness_core::paper::Profile;
 use harness_core::prelude::*;
-use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
+use harness_core::record::Record;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -349,24 +349,7 @@ fn the_smoke_profile_measures_judges_and_draws() {
             let name = format!("{} {}", trial.arm, trial.cell);
             assert!(!notes.metrics.is_empty(), "{name}");
             assert!(notes.metrics.values().all(|number| number.0.is_finite()), "{name}: {:?}", notes.metrics);
-            Record {
-                version: RECORD_VERSION,
-                key: String::new(),
-                paper: trial.paper,
-                paper_version: trial.paper_version,
-                profile: trial.profile,
-                arm: trial.arm,
-                cell: trial.cell,
-                seed: trial.seed,
-                outcome: Outcome::Finished,
-                metrics: notes.metrics,
-                timings: notes.timings,
-                series: notes.series,
-                images: notes.images,
-                texts: notes.texts,
-                cost: Cost::default(),
-                provenance: Provenance::default(),
-            }
+            notes.into_record(&trial)
         })
         .collect();
     let results = Results::new("dann", Profile::Smoke, records.clone());

@@ -10,7 +10,7 @@ use harness_core::lab::{Notebook, QuietHost};
 use harness_core::op::{Array, Values};
 use harness_core::paper::Profile;
 use harness_core::prelude::*;
-use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
+use harness_core::record::Record;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -223,24 +223,7 @@ fn the_exact_claims_are_judged_from_the_smoke_profile() {
         .flat_map(|trial| [0, 1].map(|seed| Trial { seed, ..trial.clone() }))
         .map(|trial| {
             let notes = run(&trial);
-            Record {
-                version: RECORD_VERSION,
-                key: String::new(),
-                paper: trial.paper,
-                paper_version: trial.paper_version,
-                profile: trial.profile,
-                arm: trial.arm,
-                cell: trial.cell,
-                seed: trial.seed,
-                outcome: Outcome::Finished,
-                metrics: notes.metrics,
-                timings: notes.timings,
-                series: notes.series,
-                images: notes.images,
-                texts: notes.texts,
-                cost: Cost::default(),
-                provenance: Provenance::default(),
-            }
+            notes.into_record(&trial)
         })
         .collect();
     let results = Results::new("z_loss", Profile::Smoke, records);

@@ -13,7 +13,7 @@ use harness_core::number::Number;
 use harness_core::op::{Array, Values};
 use harness_core::paper::Profile;
 use harness_core::prelude::*;
-use harness_core::record::{Outcome, Record};
+use harness_core::record::Record;
 use serde_json::{Map, Value, json};
 
 use super::REPRODUCTION;
@@ -263,27 +263,6 @@ fn an_interrupted_trial_resumes_to_the_same_bits() {
     }
 }
 
-fn record(trial: &Trial, notebook: Notebook) -> Record {
-    Record {
-        version: harness_core::record::RECORD_VERSION,
-        key: String::new(),
-        paper: trial.paper.clone(),
-        paper_version: trial.paper_version,
-        profile: trial.profile,
-        arm: trial.arm.clone(),
-        cell: trial.cell.clone(),
-        seed: trial.seed,
-        outcome: Outcome::Finished,
-        metrics: notebook.metrics,
-        timings: notebook.timings,
-        series: notebook.series,
-        images: notebook.images,
-        texts: notebook.texts,
-        cost: Default::default(),
-        provenance: Default::default(),
-    }
-}
-
 #[test]
 fn the_smoke_profile_runs_and_can_be_judged_and_drawn() {
     let mut records = Vec::new();
@@ -294,7 +273,7 @@ fn the_smoke_profile_runs_and_can_be_judged_and_drawn() {
             for (name, value) in &notebook.metrics {
                 assert!(value.0.is_finite(), "{arm} in {cell}: {name} is {}", value.0);
             }
-            records.push(record(&trial, notebook));
+            records.push(notebook.into_record(&trial));
         }
     }
     let on = |arm: &str, task: &str| -> &Record {
@@ -378,7 +357,7 @@ fn made_up(values: &[(&str, &str, i64, &str, [f64; 3])]) -> Results {
     for (arm, task, population, metric, values) in values {
         let cell = GridCell::new().with("task", *task).with("population", *population);
         for (seed, value) in values.iter().enumerate() {
-            let mut record = record(&trial(Profile::Quick, arm, &cell, seed as u64), Notebook::default());
+            let mut record = Notebook::default().into_record(&trial(Profile::Quick, arm, &cell, seed as u64));
             record.metrics.insert((*metric).to_owned(), Number(*value));
             for beside in ["area", "validation_score"] {
                 record.metrics.entry(beside.to_owned()).or_insert(Number(*value));

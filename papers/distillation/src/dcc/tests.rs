@@ -13,7 +13,7 @@ use harness_core::number::Number;
 use harness_core::op::{Array, Values, read_f32};
 use harness_core::paper::Profile;
 use harness_core::prelude::*;
-use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
+use harness_core::record::Record;
 use papers_kit::image_set::ImageSize;
 use rand::RngExt;
 use serde_json::{Value, json};
@@ -59,27 +59,6 @@ fn run(trial: &Trial) -> Notebook {
     let mut lab = Lab::new(trial, device(), &mut host);
     REPRODUCTION.run(trial, &mut lab).unwrap();
     lab.finish()
-}
-
-fn record(trial: &Trial, notebook: Notebook) -> Record {
-    Record {
-        version: RECORD_VERSION,
-        key: String::new(),
-        paper: trial.paper.clone(),
-        paper_version: trial.paper_version,
-        profile: trial.profile,
-        arm: trial.arm.clone(),
-        cell: trial.cell.clone(),
-        seed: trial.seed,
-        outcome: Outcome::Finished,
-        metrics: notebook.metrics,
-        timings: notebook.timings,
-        series: notebook.series,
-        images: notebook.images,
-        texts: notebook.texts,
-        cost: Cost::default(),
-        provenance: Provenance::default(),
-    }
 }
 
 #[test]
@@ -641,7 +620,7 @@ fn finished(arm: &str, cell: Value, seed: u64, metrics: &[(&str, f64)]) -> Recor
     let trial =
         Trial { arm: arm.to_owned(), seed, cell: serde_json::from_value(cell).unwrap(), ..condensation_trial() };
     let metrics = metrics.iter().map(|(name, value)| ((*name).to_owned(), Number(*value))).collect();
-    record(&trial, Notebook { metrics, ..Notebook::default() })
+    Notebook { metrics, ..Notebook::default() }.into_record(&trial)
 }
 
 fn verdict(id: &str, records: Vec<Record>) -> Verdict {
@@ -737,7 +716,7 @@ fn figures_show_all_arms_and_cope_with_gaps() {
     let smoke: Vec<Record> = trials(Profile::Smoke)
         .iter()
         .filter(|trial| trial.seed == 0 && (trial.arm == "dcc" || trial.arm == "random"))
-        .map(|trial| record(trial, run(trial)))
+        .map(|trial| run(trial).into_record(trial))
         .collect();
     let figures = REPRODUCTION.figures(&Results::new("dcc", Profile::Smoke, smoke));
     let ids: Vec<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();

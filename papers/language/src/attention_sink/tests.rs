@@ -10,7 +10,7 @@ use harness_core::lab::{Notebook, QuietHost};
 use harness_core::op::{Array, Values, read_f32};
 use harness_core::paper::Profile;
 use harness_core::prelude::*;
-use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
+use harness_core::record::Record;
 use papers_kit::gpt::{Attend, GptConfig};
 use papers_kit::init::normal;
 use proptest::prelude::*;
@@ -369,27 +369,6 @@ fn run(trial: &Trial) -> Notebook {
     lab.finish()
 }
 
-fn record(trial: Trial, notes: Notebook) -> Record {
-    Record {
-        version: RECORD_VERSION,
-        key: String::new(),
-        paper: trial.paper,
-        paper_version: trial.paper_version,
-        profile: trial.profile,
-        arm: trial.arm,
-        cell: trial.cell,
-        seed: trial.seed,
-        outcome: Outcome::Finished,
-        metrics: notes.metrics,
-        timings: notes.timings,
-        series: notes.series,
-        images: notes.images,
-        texts: notes.texts,
-        cost: Cost::default(),
-        provenance: Provenance::default(),
-    }
-}
-
 #[test]
 fn the_smoke_profile_measures_and_draws() {
     let records: Vec<Record> = [0, 1]
@@ -399,7 +378,7 @@ fn the_smoke_profile_measures_and_draws() {
             let notes = run(&trial);
             let finite = notes.metrics.values().all(|number| number.0.is_finite());
             assert!(!notes.metrics.is_empty() && finite, "{}: {:?}", trial.arm, notes.metrics);
-            record(trial, notes)
+            notes.into_record(&trial)
         })
         .collect();
     let results = Results::new("attention_sink", Profile::Smoke, records);
@@ -486,7 +465,7 @@ fn made_up(arms: &[(&str, &[(&str, f64)])]) -> Results {
             for (name, value) in *metrics {
                 notes.metrics.insert((*name).to_owned(), harness_core::number::Number(*value));
             }
-            record(trial, notes)
+            notes.into_record(&trial)
         })
     });
     Results::new("attention_sink", Profile::Smoke, records.collect())

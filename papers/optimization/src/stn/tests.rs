@@ -12,7 +12,6 @@ use harness_core::number::Number;
 use harness_core::op::{Array, Values};
 use harness_core::paper::Profile;
 use harness_core::prelude::*;
-use harness_core::record::{Outcome, Record};
 use harness_core::trial::DataSource;
 use serde_json::{Map, Value, json};
 
@@ -299,27 +298,6 @@ fn run(trial: &Trial) -> Notebook {
     lab.finish()
 }
 
-fn record(trial: &Trial, notebook: Notebook) -> Record {
-    Record {
-        version: harness_core::record::RECORD_VERSION,
-        key: String::new(),
-        paper: trial.paper.clone(),
-        paper_version: trial.paper_version,
-        profile: trial.profile,
-        arm: trial.arm.clone(),
-        cell: trial.cell.clone(),
-        seed: trial.seed,
-        outcome: Outcome::Finished,
-        metrics: notebook.metrics,
-        timings: notebook.timings,
-        series: notebook.series,
-        images: notebook.images,
-        texts: notebook.texts,
-        cost: Default::default(),
-        provenance: Default::default(),
-    }
-}
-
 #[test]
 fn the_smoke_profile_runs_and_can_be_judged_and_drawn() {
     let mut records = Vec::new();
@@ -328,7 +306,7 @@ fn the_smoke_profile_runs_and_can_be_judged_and_drawn() {
         for (name, value) in &notebook.metrics {
             assert!(value.0.is_finite(), "{}: {name} is {}", trial.arm, value.0);
         }
-        records.push(record(trial, notebook));
+        records.push(notebook.into_record(trial));
     }
     let of_task = |task: &str, arm: &str, name: &str| {
         let found = records.iter().find(|r| r.arm == arm && r.cell.get("task").is_none_or(|t| *t == task.into()));
@@ -477,7 +455,7 @@ fn made_up(values: &[(&str, Option<f64>, u64, &str, f64)]) -> Results {
                 None => cell,
             };
             let trial = Trial { arm: (*arm).to_owned(), seed: *seed, cell, ..template.clone() };
-            let mut record = record(&trial, Notebook::default());
+            let mut record = Notebook::default().into_record(&trial);
             record.metrics.insert((*metric).to_owned(), Number(*value));
             record
         })
@@ -559,7 +537,7 @@ fn full_losses(values: &[(&'static str, &'static str, [f64; 3])]) -> Results {
         losses.iter().zip(0..).map(move |(loss, seed)| {
             let cell = GridCell::new().with("task", *task);
             let trial = Trial { arm: (*arm).to_owned(), seed, cell, ..template.clone() };
-            let mut record = record(&trial, Notebook::default());
+            let mut record = Notebook::default().into_record(&trial);
             record.metrics.insert("test_loss".to_owned(), Number(*loss));
             record
         })

@@ -12,7 +12,7 @@ use harness_core::number::Number;
 use harness_core::op::{Array, Values};
 use harness_core::paper::Profile;
 use harness_core::prelude::*;
-use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
+use harness_core::record::Record;
 use harness_core::trial::DataSource;
 use serde_json::{Map, Value, json};
 
@@ -217,24 +217,8 @@ fn theory_holds_at_fixed_features() {
 /// A finished trial with metrics of our choice.
 fn record(arm: &str, tau: Option<f64>, seed: u64, metrics: &[(&str, f64)]) -> Record {
     let trial = smoke_trial(arm, tau, seed);
-    Record {
-        version: RECORD_VERSION,
-        key: String::new(),
-        paper: trial.paper,
-        paper_version: trial.paper_version,
-        profile: trial.profile,
-        arm: trial.arm,
-        cell: trial.cell,
-        seed,
-        outcome: Outcome::Finished,
-        metrics: metrics.iter().map(|(name, value)| ((*name).to_owned(), Number(*value))).collect(),
-        timings: BTreeMap::new(),
-        series: BTreeMap::new(),
-        images: BTreeMap::new(),
-        texts: BTreeMap::new(),
-        cost: Cost::default(),
-        provenance: Provenance::default(),
-    }
+    let metrics = metrics.iter().map(|(name, value)| ((*name).to_owned(), Number(*value))).collect();
+    Notebook { metrics, ..Notebook::default() }.into_record(&trial)
 }
 
 fn verdict(claim: &str, records: Vec<Record>) -> Verdict {

@@ -10,7 +10,7 @@ use harness_core::lab::{Notebook, QuietHost};
 use harness_core::op::{Array, Values};
 use harness_core::paper::Profile;
 use harness_core::prelude::*;
-use harness_core::record::{Outcome, Record};
+use harness_core::record::Record;
 use serde_json::{Map, Value, json};
 
 use super::REPRODUCTION;
@@ -187,27 +187,6 @@ fn run(trial: &Trial) -> Notebook {
     lab.finish()
 }
 
-fn record(trial: &Trial, notebook: Notebook) -> Record {
-    Record {
-        version: harness_core::record::RECORD_VERSION,
-        key: String::new(),
-        paper: trial.paper.clone(),
-        paper_version: trial.paper_version,
-        profile: trial.profile,
-        arm: trial.arm.clone(),
-        cell: trial.cell.clone(),
-        seed: trial.seed,
-        outcome: Outcome::Finished,
-        metrics: notebook.metrics,
-        timings: notebook.timings,
-        series: notebook.series,
-        images: notebook.images,
-        texts: notebook.texts,
-        cost: Default::default(),
-        provenance: Default::default(),
-    }
-}
-
 #[test]
 fn the_smoke_profile_runs_and_can_be_judged_and_drawn() {
     let mut records = Vec::new();
@@ -219,7 +198,7 @@ fn the_smoke_profile_runs_and_can_be_judged_and_drawn() {
         let metric = |name: &str| notebook.metrics[name].0;
         assert!(metric("robust_accuracy") <= metric("clean_accuracy") + 0.05, "{}", trial.arm);
         assert!(metric("robust_tail_accuracy") <= metric("robust_accuracy") + 1e-9);
-        records.push(record(trial, notebook));
+        records.push(notebook.into_record(trial));
     }
     let results = Results::new("doubly_robust_at", Profile::Smoke, records);
     for claim in &REPRODUCTION.paper().claims {
@@ -283,7 +262,7 @@ fn made_up(values: &[(&str, u64, &str, f64)]) -> Results {
     for (arm, seed, metric, value) in values {
         let entry = records.entry(((*arm).to_owned(), *seed)).or_insert_with(|| {
             let trial = Trial { arm: (*arm).to_owned(), seed: *seed, ..template.clone() };
-            record(&trial, Notebook::default())
+            Notebook::default().into_record(&trial)
         });
         entry.metrics.insert((*metric).to_owned(), harness_core::number::Number(*value));
     }

@@ -11,7 +11,7 @@ use harness_core::number::Number;
 use harness_core::op::{Array, Values};
 use harness_core::paper::Profile;
 use harness_core::prelude::*;
-use harness_core::record::{Outcome, Record};
+use harness_core::record::Record;
 use serde_json::{Map, Value, json};
 
 use super::REPRODUCTION;
@@ -224,27 +224,6 @@ fn run(trial: &Trial) -> Notebook {
     lab.finish()
 }
 
-fn record(trial: &Trial, notebook: Notebook) -> Record {
-    Record {
-        version: harness_core::record::RECORD_VERSION,
-        key: String::new(),
-        paper: trial.paper.clone(),
-        paper_version: trial.paper_version,
-        profile: trial.profile,
-        arm: trial.arm.clone(),
-        cell: trial.cell.clone(),
-        seed: trial.seed,
-        outcome: Outcome::Finished,
-        metrics: notebook.metrics,
-        timings: notebook.timings,
-        series: notebook.series,
-        images: notebook.images,
-        texts: notebook.texts,
-        cost: Default::default(),
-        provenance: Default::default(),
-    }
-}
-
 #[test]
 fn the_smoke_profile_runs_and_can_be_judged_and_drawn() {
     let mut records = Vec::new();
@@ -253,7 +232,7 @@ fn the_smoke_profile_runs_and_can_be_judged_and_drawn() {
         for (name, value) in &notebook.metrics {
             assert!(value.0.is_finite(), "{} {}: {name} is {}", trial.arm, trial.cell, value.0);
         }
-        records.push(record(trial, notebook));
+        records.push(notebook.into_record(trial));
     }
     let metric = |problem: &str, arm: &str, name: &str| {
         let cell = GridCell::new().with("problem", problem);
@@ -414,7 +393,7 @@ fn results(arms: &[(&str, &str, &[f64])]) -> Results {
             trial.seed = seed as u64;
             let mut notebook = Notebook::default();
             notebook.metrics.insert((*metric).to_owned(), Number(*value));
-            records.push(record(&trial, notebook));
+            records.push(notebook.into_record(&trial));
         }
     }
     Results::new("causal_pinn", Profile::Quick, records)

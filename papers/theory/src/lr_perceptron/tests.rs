@@ -8,7 +8,7 @@ use harness_core::conformance::{Status, Vectors};
 use harness_core::evidence::Verdict;
 use harness_core::lab::{Host, Interrupt, Notebook, QuietHost};
 use harness_core::paper::Profile;
-use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
+use harness_core::record::{Outcome, Provenance, Record};
 use harness_core::trial::DataSource;
 
 use super::*;
@@ -52,25 +52,11 @@ fn run(trial: &Trial) -> Notebook {
 
 fn record(trial: &Trial, notebook: Notebook) -> Record {
     Record {
-        version: RECORD_VERSION,
-        key: String::new(),
-        paper: trial.paper.clone(),
-        paper_version: trial.paper_version,
-        profile: trial.profile,
-        arm: trial.arm.clone(),
-        cell: trial.cell.clone(),
-        seed: trial.seed,
-        outcome: Outcome::Finished,
-        metrics: notebook.metrics,
-        timings: notebook.timings,
-        series: notebook.series,
-        images: notebook.images,
-        texts: notebook.texts,
-        cost: Cost::default(),
         provenance: Provenance {
             data: trial.data.iter().map(|(id, source)| (id.clone(), source.to_string())).collect(),
             ..Provenance::default()
         },
+        ..notebook.into_record(trial)
     }
 }
 

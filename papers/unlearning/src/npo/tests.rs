@@ -9,7 +9,7 @@ use harness_core::evidence::Verdict;
 use harness_core::lab::{Notebook, QuietHost};
 use harness_core::op::{Array, Values};
 use harness_core::paper::Profile;
-use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
+use harness_core::record::Record;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -268,27 +268,6 @@ fn tofu_is_split_by_authors_from_its_end() {
     assert!(Corpus::tofu(&tofu(5), &settings, 25, &lab).is_err());
 }
 
-fn record(trial: &Trial, notebook: Notebook) -> Record {
-    Record {
-        version: RECORD_VERSION,
-        key: "0".repeat(64),
-        paper: trial.paper.clone(),
-        paper_version: trial.paper_version,
-        profile: trial.profile,
-        arm: trial.arm.clone(),
-        cell: trial.cell.clone(),
-        seed: trial.seed,
-        outcome: Outcome::Finished,
-        metrics: notebook.metrics,
-        timings: notebook.timings,
-        series: notebook.series,
-        images: notebook.images,
-        texts: notebook.texts,
-        cost: Cost::default(),
-        provenance: Provenance::default(),
-    }
-}
-
 fn smoke_trials(seed: u64) -> Vec<Trial> {
     let paper = REPRODUCTION.paper();
     let mut trials = Vec::new();
@@ -305,7 +284,7 @@ fn smoke_trials(seed: u64) -> Vec<Trial> {
 #[test]
 fn the_smoke_profile_measures_judges_and_draws() {
     let records: Vec<Record> =
-        [0, 1].into_iter().flat_map(smoke_trials).map(|trial| record(&trial, run(&trial))).collect();
+        [0, 1].into_iter().flat_map(smoke_trials).map(|trial| run(&trial).into_record(&trial)).collect();
     let of =
         |arm: &str, cell: &GridCell| records.iter().find(|record| record.arm == arm && record.cell == *cell).unwrap();
     let cell = facts(10);
@@ -354,7 +333,7 @@ fn made(arm: &str, cell: &GridCell, metrics: &[(&str, f64)], seed: u64) -> Recor
         metrics: metrics.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
         ..Notebook::default()
     };
-    record(&trial(arm, cell.clone(), seed), notebook)
+    notebook.into_record(&trial(arm, cell.clone(), seed))
 }
 
 fn verdict(id: &str, records: Vec<Record>) -> Verdict {

@@ -12,7 +12,7 @@ use harness_core::number::Number;
 use harness_core::op::{Array, Values};
 use harness_core::paper::Profile;
 use harness_core::prelude::*;
-use harness_core::record::{Cost, Outcome, Provenance, RECORD_VERSION, Record};
+use harness_core::record::Record;
 use serde_json::{Value, json};
 
 use super::verdicts::PAIRS;
@@ -50,27 +50,6 @@ fn run(trial: &Trial) -> Notebook {
     REPRODUCTION.check(trial).unwrap();
     REPRODUCTION.run(trial, &mut lab).unwrap();
     lab.finish()
-}
-
-fn record(trial: &Trial, notebook: Notebook) -> Record {
-    Record {
-        version: RECORD_VERSION,
-        key: String::new(),
-        paper: trial.paper.clone(),
-        paper_version: trial.paper_version,
-        profile: trial.profile,
-        arm: trial.arm.clone(),
-        cell: trial.cell.clone(),
-        seed: trial.seed,
-        outcome: Outcome::Finished,
-        metrics: notebook.metrics,
-        timings: notebook.timings,
-        series: notebook.series,
-        images: notebook.images,
-        texts: notebook.texts,
-        cost: Cost::default(),
-        provenance: Provenance::default(),
-    }
 }
 
 #[test]
@@ -279,7 +258,7 @@ fn impossible_settings_are_named() {
 #[test]
 fn smoke_runs_repeat_and_make_a_report() {
     let trials: Vec<Trial> = trials(Profile::Smoke).into_iter().filter(|trial| trial.seed == 0).collect();
-    let records: Vec<Record> = trials.iter().map(|trial| record(trial, run(trial))).collect();
+    let records: Vec<Record> = trials.iter().map(|trial| run(trial).into_record(trial)).collect();
     for record in &records {
         let auc = record.metric("auc").unwrap();
         assert!((0.0..=1.0).contains(&auc) && !record.diverged(), "{} {}", record.arm, record.cell);
@@ -364,7 +343,7 @@ fn made_up(score: impl Fn(&str, &str, u64) -> f64, false_inliers: impl Fn(&str, 
                 ("outliers", 10.0),
             ];
             let metrics = metrics.into_iter().map(|(name, value)| (name.to_owned(), Number(value))).collect();
-            record(&trial, Notebook { metrics, ..Notebook::default() })
+            Notebook { metrics, ..Notebook::default() }.into_record(&trial)
         })
         .collect();
     Results::new("apre_outlier", Profile::Quick, records)
