@@ -27,12 +27,46 @@ fn texts(svg: &str) -> Vec<&str> {
     svg.split("<text").skip(1).filter_map(|rest| rest.split('>').nth(1)?.split('<').next()).map(str::trim).collect()
 }
 
+/// Text, abscissa and ordinate of the text elements of an SVG file.
+fn placed_texts(svg: &str) -> Vec<(&str, f64, f64)> {
+    let number = |element: &str, name: &str| -> f64 {
+        element.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+    };
+    let elements = svg.split("<text").skip(1).filter(|element| element.contains(" x=\""));
+    elements
+        .map(|element| {
+            let text = element.split('>').nth(1).unwrap().split('<').next().unwrap().trim();
+            (text, number(element, "x"), number(element, "y"))
+        })
+        .collect()
+}
+
 /// Width and height in the head of a PNG file.
 fn png_size(path: &Path) -> (u32, u32) {
     let bytes = std::fs::read(path).unwrap();
     assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
     let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
     (number(16), number(20))
+}
+
+#[test]
+fn the_name_of_a_limit_does_not_cover_numbers_of_bars() {
+    // The numbers of the last bars stand where the name would be put first: at the right, above the line.
+    let bars = (0..8).map(|index| Some(Bar { value: if index < 4 { 1.0 } else { 4.7 }, interval: None }));
+    let plot = BarPlot {
+        x: "arm".into(),
+        y: Axis::linear("rank"),
+        categories: (0..8).map(|index| format!("a{index}")).collect(),
+        series: vec![BarSeries { label: "mean".into(), bars: bars.collect() }],
+        references: vec![Reference { label: "critical".into(), at: 4.6, vertical: false }],
+    };
+    let (_dir, _, svg) = drawn(&Figure::new("bars", "t", "", Plot::Bars(plot)));
+    let texts = placed_texts(&svg);
+    let (_, x, y) = *texts.iter().find(|(text, ..)| *text == "critical").unwrap();
+    // The drawing's unit is a tenth of a point; the name is 36 points wide and starts at `x`, numbers are centred.
+    let covered = |at: f64, up: f64| at > x - 60.0 && at < x + 420.0 && (up - y).abs() < 80.0;
+    let below: Vec<_> = texts.iter().filter(|(text, at, up)| *text == "4.7" && covered(*at, *up)).collect();
+    assert!(below.is_empty(), "{below:?} is covered by the name at {x}, {y}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use harness_core::text::number;
 use plotters::backend::DrawingBackend;
 
 use super::axes::{self, Horizontal};
-use super::canvas::{Align, Area, BLACK, Canvas, DARK, Drawing, Type};
+use super::canvas::{Align, Area, At, BLACK, Canvas, DARK, Drawing, Type};
 use super::palette::Palette;
 use super::scale::{Range, extent, extent_with_intervals, shows};
 
@@ -31,6 +31,13 @@ fn ordinates(plot: &BarPlot) -> Option<((f64, f64), bool)> {
         reach = (reach.0.min(low), reach.1.max(high));
     }
     Some((reach, cut))
+}
+
+/// Heights from one to another, closer to each other than a line of text is high.
+fn along(from: f64, to: f64) -> impl Iterator<Item = f64> {
+    let (low, high) = (from.min(to), from.max(to));
+    let steps = ((high - low) / 4.0).ceil().clamp(1.0, 400.0) as u32;
+    (0..=steps).map(move |step| low + (high - low) * f64::from(step) / f64::from(steps))
 }
 
 /// What is not drawn.
@@ -67,6 +74,8 @@ pub(crate) fn plot<DB: DrawingBackend>(
     let width = 0.8 * slot / plot.series.len().max(1) as f64;
     let zero = if plot.y.scale == Scale::Linear { y.place(0.0).clamp(0.0, 1.0) } else { 0.0 };
     let mut labels = Vec::new();
+    // Places of bars, intervals and their numbers, which names of reference lines should not cover.
+    let mut busy: Vec<At> = Vec::new();
     for (row, series) in plot.series.iter().enumerate() {
         let colour = palette.look(&series.label).colour;
         for (column, bar) in series.bars.iter().take(categories.len()).enumerate() {
@@ -77,6 +86,7 @@ pub(crate) fn plot<DB: DrawingBackend>(
             let base = inner.at(0.0, zero).1;
             canvas.rect(Area { left: left + gap, top, right: left + width - gap, bottom: base }, colour, 0.9)?;
             let centre = left + width / 2.0;
+            busy.extend(along(top, base).flat_map(|y| [(left + gap, y), (centre, y), (left + width - gap, y)]));
             let mut highest = top.min(base);
             if let Some((low, high)) = bar.interval.filter(|(low, high)| !low.is_nan() && !high.is_nan()) {
                 let end = |value: f64| {
@@ -88,15 +98,18 @@ pub(crate) fn plot<DB: DrawingBackend>(
                 canvas.path(&[(centre, low), (centre, high)], 1.0, BLACK, &[])?;
                 canvas.path(&[(centre - cap, low), (centre + cap, low)], 1.0, BLACK, &[])?;
                 canvas.path(&[(centre - cap, high), (centre + cap, high)], 1.0, BLACK, &[])?;
+                busy.extend(along(high, low).map(|y| (centre, y)));
                 highest = highest.min(high);
             }
             let text = number(bar.value);
             if Type::NOTE.width(&text) <= width + 2.0 && highest - Type::NOTE.line() > inner.top - 8.0 {
-                labels.push((text, (centre, highest - 0.55 * Type::NOTE.line())));
+                let (half, y) = (Type::NOTE.width(&text) / 2.0, highest - 0.55 * Type::NOTE.line());
+                busy.extend([(centre - half, y), (centre, y), (centre + half, y)]);
+                labels.push((text, (centre, y)));
             }
         }
     }
-    axes::references(canvas, inner, None, &y, &plot.references, &[])?;
+    axes::references(canvas, inner, None, &y, &plot.references, &busy)?;
     for (text, at) in labels {
         canvas.text(&text, at, Align::Centre, Type { colour: DARK, ..Type::NOTE })?;
     }
