@@ -23,7 +23,6 @@ done < "$reports/calibration.md"
 # The same as a site, looked at by a browser, and as an archive.
 bash ci/site.sh "$reports" "$reports/screenshots"
 cargo run -p harness -- --reports "$reports" export --zip "$reports/run.zip"
-bash ci/sample.sh
 
 # The same seeds give the same bits, whatever the number of workers.
 one="$(mktemp -d)"

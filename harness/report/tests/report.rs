@@ -89,8 +89,8 @@ fn a_paper_without_trials_is_named() {
     let dir = parent.path().join("r");
     report::write(&run, &dir).unwrap();
     let readme = read(&dir, "README.md");
-    assert_eq!(readme.matches("| `not_run` | —").count(), 2, "both claims are there:\n{readme}");
-    assert!(readme.contains("| [z_loss](z_loss.md) | `smoke` | 12 | 0 | 0 | 0 | 0 | 12 | none |"), "{readme}");
+    assert_eq!(readme.matches("| – `not_run` | —").count(), 2, "both claims are there:\n{readme}");
+    assert!(readme.contains("| [z_loss](z_loss.md) | `smoke` | 12 | 0 | 0 | 0 | 0 | 12 | 0 s | none |"), "{readme}");
     assert!(report::summary(&run).contains("2 claims of 1 paper: 2 not_run\n0 of 12 trials finished, 12 missing"));
     assert_tables_are_whole(&read(&dir, "z_loss.md"));
 }
@@ -109,9 +109,9 @@ fn synthetic_data_is_labelled_wherever_a_number_stands() {
     let dir = parent.path().join("r");
     report::write(&run, &dir).unwrap();
     let (readme, page) = (read(&dir, "README.md"), read(&dir, "z_loss.md"));
-    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| [z_loss]")).collect();
-    assert_eq!(rows.len(), 4, "three claims and the trials");
-    assert!(rows.iter().all(|row| row.contains("**synthetic**")), "{rows:#?}");
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| [")).collect();
+    assert_eq!(rows.len(), 5, "the grid, three claims and the trials");
+    assert!(rows.iter().all(|row| row.contains("synthetic")), "{rows:#?}");
     assert!(page.contains("> **Synthetic data.**") && page.contains("asked for with --synthetic"));
     assert!(page.contains("generated: Gaussian clouds of ten classes"));
     assert!(read(&dir, "figures/z_loss/error.svg").contains("(synthetic data)"));
@@ -160,7 +160,7 @@ fn profiles_do_not_share_a_table() {
     let dir = parent.path().join("r");
     report::write(&run, &dir).unwrap();
     let readme = read(&dir, "README.md");
-    assert!(readme.contains("### Profile `smoke`") && readme.contains("### Profile `quick`"));
+    assert!(readme.contains("## Claims, profile `smoke`") && readme.contains("## Claims, profile `quick`"));
     assert!(dir.join("z_loss.md").is_file() && dir.join("z_loss-quick.md").is_file());
 }
 
@@ -213,9 +213,9 @@ fn open_verdicts_say_what_would_decide_them_and_p_values_come_in_pairs() {
     let (dir, site) = (parent.path().join("r"), parent.path().join("s"));
     report::write(&run, &dir).unwrap();
     report::write_site(&run, &[], &site).unwrap();
-    let row = read(&dir, "README.md").lines().find(|line| line.contains("| C1 |")).unwrap().to_owned();
+    let row = read(&dir, "README.md").lines().find(|line| line.contains("[C1](z_loss.md#c1) ")).unwrap().to_owned();
     assert!(row.contains("(0.75)") && row.contains("about 7 more seeds would probably decide it"), "{row}");
-    assert!(row.contains("| `inconclusive` |"), "what says nothing has no scale: {row}");
+    assert!(row.contains("| ? `inconclusive` |"), "what says nothing has no scale: {row}");
     let page = read(&dir, "z_loss.md");
     assert!(
         page.contains("0.75 after Holm's adjustment over 1 claims") && page.contains("| to decide it | about 7"),

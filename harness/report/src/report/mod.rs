@@ -6,11 +6,13 @@
 //! | module | what is inside |
 //! | --- | --- |
 //! | `view` | from records and evidence to what the templates print |
+//! | `findings` | the extremes of a figure, in words |
 //! | `markdown` | escaping for Markdown, and the environment of its templates in `reports/template` |
 //! | `html` | escaping for HTML, and the environment of its templates in `reports/template/site` |
 //! | `site` | the report as a static site, and what changed since an earlier run |
 //! | `summary` | the table for a terminal |
 
+mod findings;
 mod html;
 mod markdown;
 mod site;

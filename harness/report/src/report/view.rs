@@ -12,6 +12,7 @@ use harness_core::text::number;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::findings::findings;
 use super::{ClaimRow, Counts, PaperReport, RunReport, ShownFigure};
 
 /// Trials that did not give usable numbers which are named at most, per table.
@@ -53,6 +54,7 @@ pub(super) struct RunView {
 #[derive(Serialize)]
 struct VerdictCount {
     verdict: &'static str,
+    mark: &'static str,
     meaning: &'static str,
     count: usize,
 }
@@ -61,24 +63,46 @@ struct VerdictCount {
 struct ProfileView {
     name: &'static str,
     synthetic: bool,
+    /// Every name of a claim in the profile: the columns of the grid paper × claim.
+    columns: Vec<String>,
+    papers: Vec<ClaimsView>,
+}
+
+/// The claims of a paper.
+#[derive(Serialize)]
+struct ClaimsView {
+    slug: String,
+    title: String,
+    year: u16,
+    /// File name of the paper's page, without ending.
+    page: String,
+    data: &'static str,
+    deviations: String,
     rows: Vec<RowView>,
+    /// One per column of the grid; absent where the paper has no claim of the name.
+    grid: Vec<Option<MarkView>>,
+}
+
+/// A verdict as a sign.
+#[derive(Serialize)]
+struct MarkView {
+    claim: String,
+    anchor: String,
+    verdict: &'static str,
+    mark: &'static str,
 }
 
 #[derive(Serialize)]
 struct RowView {
-    slug: String,
-    /// File name of the paper's page, without ending.
-    page: String,
-    /// Place of the claim on it.
+    /// Place of the claim on the paper's page of the site.
     anchor: String,
+    /// The same on its Markdown page, where its name is one that a heading's address can be told from.
+    heading: Option<String>,
     claim: String,
     text: String,
     evidence: EvidenceView,
     published: String,
     source: String,
-    published_value: Option<f64>,
-    data: &'static str,
-    deviations: String,
 }
 
 #[derive(Serialize)]
@@ -93,6 +117,8 @@ struct TrialsView {
     diverged: usize,
     missing: usize,
     data: &'static str,
+    /// What the finished trials took, one after another.
+    time: String,
 }
 
 #[derive(Serialize)]
@@ -108,6 +134,7 @@ struct ProblemView {
 #[derive(Serialize)]
 struct EvidenceView {
     verdict: &'static str,
+    mark: &'static str,
     /// Place of the verdict in the legend.
     rank: usize,
     quantity: String,
@@ -124,6 +151,8 @@ struct EvidenceView {
     /// Whether a sequential test had its last word before its last look.
     early: bool,
     summary: String,
+    /// What stands beside effect and interval where there is little room.
+    brief: String,
 }
 
 /// Whether a verdict has to be read as one of a smaller experiment than the paper's.
@@ -141,6 +170,7 @@ impl EvidenceView {
             adjusted_p: evidence.adjusted_p,
             outlook: evidence.outlook_in_words(),
             verdict: evidence.verdict.name(),
+            mark: mark(evidence.verdict),
             rank: LEGEND.iter().position(|(verdict, _)| *verdict == evidence.verdict).unwrap_or(LEGEND.len()),
             quantity: evidence.quantity.clone(),
             effect: evidence.effect,
@@ -149,6 +179,7 @@ impl EvidenceView {
             detectable: evidence.detectable,
             p_value: evidence.p_value,
             summary: measured(evidence),
+            brief: brief(evidence),
         }
     }
 }
@@ -156,6 +187,23 @@ impl EvidenceView {
 /// The anchor of a paper's claim by its place, since a claim's name may hold anything.
 pub(super) fn anchor(place: usize) -> String {
     format!("claim-{}", place + 1)
+}
+
+/// The address that a heading of one plain word gets in Markdown.
+fn heading(id: &str) -> Option<String> {
+    let plain = !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric());
+    plain.then(|| id.to_ascii_lowercase())
+}
+
+/// A verdict as a sign, for where a word is too long.
+fn mark(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Reproduced => "✓",
+        Verdict::DirectionOnly => "↗",
+        Verdict::Inconclusive => "?",
+        Verdict::Contradicted => "✗",
+        Verdict::NotRun => "–",
+    }
 }
 
 /// `original`, `stand-in`, `synthetic`, or `none` where the experiment needs no data.
@@ -210,26 +258,37 @@ pub(super) fn run(run: &RunReport<'_>, stems: &[String]) -> RunView {
         let profile = profiles.entry(report.profile).or_insert_with(|| ProfileView {
             name: report.profile.name(),
             synthetic: false,
-            rows: Vec::new(),
+            columns: Vec::new(),
+            papers: Vec::new(),
         });
         profile.synthetic |= report.synthetic();
         let kinds: BTreeSet<String> = report.deviations().iter().map(|deviation| deviation.kind.to_string()).collect();
+        let mut rows = Vec::new();
         for (place, ClaimRow { id, claim, evidence }) in report.rows().enumerate() {
             *counts.entry(evidence.verdict).or_default() += 1;
-            profile.rows.push(RowView {
-                slug: report.paper.slug.clone(),
-                page: stem.clone(),
+            if profile.columns.iter().all(|known| known != id) {
+                profile.columns.push(id.to_owned());
+            }
+            rows.push(RowView {
                 anchor: anchor(place),
+                heading: heading(id),
                 claim: id.to_owned(),
                 text: claim.map_or(String::new(), |claim| claim.text.clone()),
                 evidence: EvidenceView::new(&evidence, reduced(report, &evidence)),
                 published: claim.map_or(String::new(), |claim| claim.published.text.clone()),
                 source: claim.map_or(String::new(), |claim| claim.published.source.clone()),
-                published_value: claim.and_then(|claim| claim.published.value),
-                data: data_label(report),
-                deviations: kinds.iter().cloned().collect::<Vec<_>>().join(", "),
             });
         }
+        profile.papers.push(ClaimsView {
+            slug: report.paper.slug.clone(),
+            title: report.paper.title.clone(),
+            year: report.paper.year,
+            page: stem.clone(),
+            data: data_label(report),
+            deviations: kinds.into_iter().collect::<Vec<_>>().join(", "),
+            rows,
+            grid: Vec::new(),
+        });
         let Counts { planned, finished, failed, skipped, diverged, missing } = report.counts();
         trials.push(TrialsView {
             slug: report.paper.slug.clone(),
@@ -242,8 +301,26 @@ pub(super) fn run(run: &RunReport<'_>, stems: &[String]) -> RunView {
             diverged,
             missing,
             data: data_label(report),
+            time: total_time(report),
         });
         all_problems.extend(problems(report));
+    }
+    for profile in profiles.values_mut() {
+        profile.columns.sort_by_key(|name| natural(name));
+        for paper in &mut profile.papers {
+            paper.grid = profile
+                .columns
+                .iter()
+                .map(|column| {
+                    paper.rows.iter().find(|row| row.claim == *column).map(|row| MarkView {
+                        claim: row.claim.clone(),
+                        anchor: row.anchor.clone(),
+                        verdict: row.evidence.verdict,
+                        mark: row.evidence.mark,
+                    })
+                })
+                .collect();
+        }
     }
     let problems_left = all_problems.len().saturating_sub(MOST_PROBLEMS);
     all_problems.truncate(MOST_PROBLEMS);
@@ -260,6 +337,7 @@ pub(super) fn run(run: &RunReport<'_>, stems: &[String]) -> RunView {
             .iter()
             .map(|(verdict, meaning)| VerdictCount {
                 verdict: verdict.name(),
+                mark: mark(*verdict),
                 meaning,
                 count: counts.get(verdict).copied().unwrap_or(0),
             })
@@ -270,6 +348,13 @@ pub(super) fn run(run: &RunReport<'_>, stems: &[String]) -> RunView {
         problems: all_problems,
         problems_left,
     }
+}
+
+/// A name split at its last digits, so that `C10` comes after `C9`.
+fn natural(name: &str) -> (String, u64, String) {
+    let digits = name.len() - name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let (stem, number) = name.split_at(name.len() - digits);
+    (stem.to_owned(), number.parse().unwrap_or(0), name.to_owned())
 }
 
 #[derive(Serialize)]
@@ -323,6 +408,7 @@ struct LinkView {
 struct ClaimView {
     id: String,
     anchor: String,
+    heading: Option<String>,
     text: String,
     published: String,
     source: String,
@@ -354,6 +440,8 @@ struct FigureView {
     caption: String,
     /// What the picture shows, in words; empty where there is none.
     alt: String,
+    /// The extremes of what is drawn.
+    findings: String,
     path: String,
     picture: bool,
     tables: Vec<TableView>,
@@ -515,6 +603,7 @@ pub(super) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<
             diverged,
             missing,
             data: data_label(report),
+            time: total_time(report),
         },
         problems,
         problems_left,
@@ -539,7 +628,8 @@ fn figure(shown: ShownFigure) -> FigureView {
     });
     FigureView {
         tables: tables.collect(),
-        title: shown.figure.title,
+        findings: findings(&shown.figure),
+        title: shown.figure.title.trim_end_matches('.').to_owned(),
         caption: shown.figure.caption,
         alt,
         path: shown.path,
@@ -609,10 +699,12 @@ fn described(figure: &harness_core::figure::Figure) -> String {
 
 /// What was found, without what the parts of a composed rule say below it anyway.
 fn measured(evidence: &Evidence) -> String {
-    let repeated =
-        evidence.parts.len() > 1 && evidence.parts.iter().all(|part| evidence.summary.contains(&part.summary));
-    if !repeated {
-        return evidence.summary.clone();
+    let told = evidence.parts.iter().all(|part| evidence.summary.contains(&part.summary));
+    match evidence.parts.as_slice() {
+        [] => return evidence.summary.clone(),
+        [only] if evidence.composed.is_some() => return measured(only),
+        _ if evidence.composed.is_none() && !told => return evidence.summary.clone(),
+        _ => {}
     }
     let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
     for part in &evidence.parts {
@@ -624,6 +716,17 @@ fn measured(evidence: &Evidence) -> String {
     }
     let words: Vec<String> = counts.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
     format!("of {} parts: {}", evidence.parts.len(), words.join(", "))
+}
+
+/// What was found, in few words: what the effect is of where an interval stands beside it, else the findings.
+fn brief(evidence: &Evidence) -> String {
+    match (evidence.interval, evidence.parts.is_empty()) {
+        (Some(_), true) if !evidence.quantity.is_empty() => evidence.quantity.clone(),
+        (Some(_), false) if !evidence.quantity.is_empty() => {
+            format!("{}; effect: {}", measured(evidence), evidence.quantity)
+        }
+        _ => measured(evidence),
+    }
 }
 
 /// Up to eight names.
@@ -649,6 +752,7 @@ fn claim(place: usize, row: ClaimRow<'_>, report: &PaperReport<'_>) -> ClaimView
     ClaimView {
         id: row.id.to_owned(),
         anchor: anchor(place),
+        heading: heading(row.id),
         text: text(|claim| &claim.text),
         published: text(|claim| &claim.published.text),
         source: text(|claim| &claim.published.source),
@@ -682,6 +786,13 @@ fn numbers(report: &PaperReport<'_>) -> Vec<NumberView> {
             n: values.len(),
         })
         .collect()
+}
+
+/// What the finished trials took, one after another.
+fn total_time(report: &PaperReport<'_>) -> String {
+    let finished = report.results.records().iter().filter(|record| record.finished());
+    // From a zero without a sign, which an empty sum does not have.
+    duration(finished.fold(0.0, |sum, record| sum + record.cost.wall_s))
 }
 
 fn costs(report: &PaperReport<'_>) -> Vec<CostView> {

@@ -211,7 +211,7 @@ fn losses(paper: &Paper, results: &Results) -> Option<Figure> {
             let chance = Reference { label: "chance".into(), at: std::f64::consts::LN_2, vertical: false };
             let plot = LinePlot {
                 x: Axis::linear("training step"),
-                y: Axis::linear(&format!("{title} (nats)")),
+                y: Axis::log(&format!("{title} (nats)")),
                 references: if series == "domain_loss" { vec![chance] } else { Vec::new() },
                 lines,
             };

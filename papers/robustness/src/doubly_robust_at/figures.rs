@@ -141,7 +141,7 @@ fn weights(paper: &Paper, results: &Results) -> Option<Figure> {
                     (!values.is_empty()).then(|| (paper.arm(arm).map_or(*arm, |arm| &arm.label).to_owned(), values))
                 })
                 .collect();
-            let x = Axis::linear("weight times number of examples");
+            let x = Axis::log("weight times number of examples");
             (!samples.is_empty())
                 .then(|| Panel::new(in_words(task), Plot::Histogram(Histogram { x, bins: 40, samples })))
         })
