@@ -33,7 +33,7 @@ def redacted(text):
         text = re.sub(rf"^\| {key} \|{CELL}\|$", f"| {key} | … |", text, flags=re.M)
     # What the trials took.
     text = re.sub(rf"^(\| \[{CELL}\]{CELL}\| `smoke` \|(?:{CELL}\|){{6}}){CELL}\|", r"\1 … |", text, flags=re.M)
-    text = re.sub(r"[^;|]* one after another", " … one after another", text)
+    text = re.sub(r"; [^;|\n]* one after another", "; … one after another", text)
     # Pictures of a sample are SVG alone, and there is no table of all numbers.
     text = re.sub(r"\]\((figures/[^)]*)\.png\)", r"](\1.svg)", text)
     text = re.sub(r" \[SVG\]\([^)]*\) · \[numbers\]\([^)]*\)| \[numbers\]\([^)]*\)", "", text)
