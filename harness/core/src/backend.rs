@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::gpu;
 
 /// The backend of all tensors. Gradients are recorded where the tensor lives on a device of [`DeviceChoice::open`].
 pub type Backend = burn::Dispatch;
@@ -27,38 +28,48 @@ pub enum DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The first GPU where this build has CUDA and the driver shows one, else the processor. Results of different
-    /// classes of device never share a key.
+    /// The first GPU where this build has CUDA and it can be used, else the processor. Results of different classes of
+    /// device never share a key.
     pub fn auto() -> Self {
-        if cfg!(feature = "cuda") && std::path::Path::new("/dev/nvidia0").exists() {
-            DeviceChoice::Cuda(0)
-        } else {
-            DeviceChoice::Cpu
-        }
+        if gpu::require(0).is_ok() { DeviceChoice::Cuda(0) } else { DeviceChoice::Cpu }
     }
 
     /// The device, with gradients recorded.
     ///
     /// # Errors
-    /// [`Error::Environment`] where this binary was built without the `cuda` feature.
+    /// [`Error::Environment`] where this binary was built without CUDA, or the GPU cannot be used: see [`gpu::require`].
     pub fn open(self) -> Result<Device> {
         match self {
             DeviceChoice::Cpu => Ok(Device::autodiff(burn::backend::flex::FlexDevice)),
-            #[cfg(feature = "cuda")]
-            DeviceChoice::Cuda(index) => Ok(Device::autodiff(burn::backend::cuda::CudaDevice::new(index))),
-            #[cfg(not(feature = "cuda"))]
-            DeviceChoice::Cuda(_) => Err(Error::Environment(
-                "this build has no CUDA: build with `cargo run -p harness --features cuda`, or use `--device cpu`"
-                    .into(),
-            )),
+            #[cfg(feature = "cuda-exact")]
+            DeviceChoice::Cuda(index) => {
+                gpu::require(index)?;
+                Ok(Device::autodiff(burn::backend::cuda::CudaDevice::new(index)))
+            }
+            #[cfg(not(feature = "cuda-exact"))]
+            DeviceChoice::Cuda(index) => match gpu::require(index) {
+                Err(error) => Err(error),
+                Ok(()) => Err(Error::Environment("this build has no CUDA".into())),
+            },
         }
     }
 
-    /// The class of device that enters a trial's key: results of one class are comparable.
+    /// The class of device that enters a trial's key: results of one class are comparable. A build without fusion and
+    /// autotune rounds differently, so its GPU is a class of its own.
     pub fn class(self) -> &'static str {
         match self {
             DeviceChoice::Cpu => "cpu",
+            DeviceChoice::Cuda(_) if cfg!(all(feature = "cuda-exact", not(feature = "cuda"))) => "cuda-exact",
             DeviceChoice::Cuda(_) => "cuda",
+        }
+    }
+
+    /// What the tolerances of conformance vectors are multiplied by: on a GPU sums are taken in other orders, and
+    /// exponentials and tangents are its own approximations.
+    pub fn tolerance_factor(self) -> f64 {
+        match self {
+            DeviceChoice::Cpu => 1.0,
+            DeviceChoice::Cuda(_) => 10.0,
         }
     }
 }

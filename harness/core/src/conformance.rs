@@ -149,6 +149,16 @@ impl Vectors {
         Ok(Vectors { paper: raw.paper, origin: raw.origin, cases })
     }
 
+    /// The same cases with their tolerances times `factor`; see
+    /// [`DeviceChoice::tolerance_factor`](crate::backend::DeviceChoice::tolerance_factor).
+    pub fn with_tolerances_times(mut self, factor: f64) -> Self {
+        for case in &mut self.cases {
+            case.rtol *= factor;
+            case.atol *= factor;
+        }
+        self
+    }
+
     /// Runs all cases.
     pub fn run(&self, ops: &[Op], device: &Device) -> Vec<CaseResult> {
         self.cases.iter().map(|case| case.run(ops, device)).collect()

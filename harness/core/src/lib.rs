@@ -11,6 +11,7 @@
 //! | [`results`], [`measured`], [`judge`], [`evidence`], [`stats`] | from records to verdicts |
 //! | [`outlook`], [`sequential`] | how many seeds more, and when to stop |
 //! | [`figure`] | figures as papers describe them |
+//! | [`gpu`] | NVIDIA GPUs: found, refused with a reason, made ready |
 //! | [`op`], [`conformance`] | pure functions and their vectors |
 //! | [`data`] | data sets: registry, cache, mirrors, readers |
 //! | [`files`], [`text`], [`yaml`] | small matters |
@@ -26,6 +27,7 @@ pub mod error;
 pub mod evidence;
 pub mod figure;
 pub mod files;
+pub mod gpu;
 pub mod judge;
 pub mod lab;
 pub mod measured;

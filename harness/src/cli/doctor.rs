@@ -6,8 +6,8 @@ use std::process::{Command, ExitCode};
 
 use anstyle::AnsiColor;
 use clap::Args;
-use harness_core::backend::DeviceChoice;
 use harness_core::data::Registry;
+use harness_core::gpu;
 use sysinfo::Disks;
 
 use super::Failure;
@@ -39,7 +39,7 @@ struct Finding {
 /// Runs it.
 pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> {
     let findings =
-        [machine_finding(), memory(), disk(&places.reports), gpu(), cache(places), mirrors(places), store(places)];
+        [machine_finding(), memory(), disk(&places.reports), graphics(), cache(places), mirrors(places), store(places)];
     if arguments.json {
         let list: Vec<serde_json::Value> = findings
             .iter()
@@ -110,7 +110,8 @@ fn disk(reports: &Path) -> Finding {
     }
 }
 
-fn gpu() -> Finding {
+/// GPUs with driver and memory, whether NVRTC compiles, and whether this build has CUDA at all.
+fn graphics() -> Finding {
     let seen = Command::new("nvidia-smi")
         .args(["--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"])
         .output()
@@ -118,15 +119,29 @@ fn gpu() -> Finding {
         .filter(|output| output.status.success())
         .map(|output| String::from_utf8_lossy(&output.stdout).trim().replace('\n', "; "))
         .filter(|text| !text.is_empty());
-    let built = cfg!(feature = "cuda");
-    let (health, text) = match (seen, built) {
-        (Some(gpus), true) => match DeviceChoice::Cuda(0).open() {
-            Ok(_) => (Health::Good, format!("{gpus}; use --device cuda")),
-            Err(error) => (Health::Bad, format!("{gpus}; {error}")),
-        },
-        (Some(gpus), false) => (Health::Note, format!("{gpus}; this build has no CUDA: add --features cuda")),
-        (None, true) => (Health::Note, "no NVIDIA GPU or driver is seen".into()),
-        (None, false) => (Health::Good, "none seen, none needed: this build computes on the CPU".into()),
+    let (health, text) = if !cfg!(feature = "cuda-exact") {
+        match seen {
+            Some(gpus) => (Health::Note, format!("{gpus}; this build has no CUDA: add --features cuda")),
+            None => (Health::Good, "none seen, none needed: this build computes on the CPU".into()),
+        }
+    } else {
+        let kind =
+            if cfg!(feature = "cuda") { "with fusion and autotune" } else { "exact, without fusion and autotune" };
+        match (gpu::found(), gpu::compiler()) {
+            (Ok(gpus), Ok(())) => {
+                let named = || {
+                    let names = gpus.iter().map(|gpu| format!("{}, {} MiB", gpu.name, gpu.memory_mib));
+                    format!("{}, driver not known", names.collect::<Vec<_>>().join("; "))
+                };
+                let gpus = seen.unwrap_or_else(named);
+                (Health::Good, format!("{gpus}; NVRTC compiles; CUDA in this build ({kind}); use --device cuda"))
+            }
+            (Ok(_), Err(error)) => {
+                (Health::Bad, format!("{}; {error}", seen.unwrap_or_else(|| "a GPU is seen".into())))
+            }
+            (Err(error), _) if seen.is_some() => (Health::Bad, format!("{}; {error}", seen.unwrap_or_default())),
+            (Err(error), _) => (Health::Note, format!("CUDA in this build ({kind}), but {error}")),
+        }
     };
     Finding { what: "gpu", health, text }
 }

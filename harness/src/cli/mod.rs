@@ -5,6 +5,7 @@ mod audit;
 mod calibrate;
 mod compare;
 mod data;
+mod device;
 mod doctor;
 mod explain;
 mod export;

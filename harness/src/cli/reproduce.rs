@@ -12,6 +12,7 @@ use harness_core::overrides::Override;
 use harness_core::paper::Profile;
 
 use super::Failure;
+use super::device::Asked;
 use super::places::Places;
 use crate::run::plan::{DataMode, Rerun, Selection};
 use crate::run::progress::{self, Json, Sink};
@@ -43,7 +44,7 @@ pub struct Arguments {
     jobs: Option<i64>,
     /// auto, cpu, cuda or cuda:INDEX; auto is the first GPU where build and driver have one, else the CPU.
     #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    device: Asked,
     /// auto (real where it can be had), real or synthetic.
     #[arg(long, default_value = "auto")]
     data: DataMode,
@@ -81,7 +82,7 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
         profile: arguments.profile,
         seeds: arguments.seeds.map(i64::unsigned_abs),
         data: arguments.data,
-        device: arguments.device,
+        device: arguments.device.choice,
         overrides,
         rerun: match (arguments.force, arguments.retry_failed) {
             (true, _) => Rerun::All,
@@ -89,8 +90,9 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
             _ => Rerun::Unfinished,
         },
     };
-    arguments.device.open()?;
-    let jobs = match (arguments.jobs, arguments.device) {
+    arguments.device.choice.open()?;
+    arguments.device.tell();
+    let jobs = match (arguments.jobs, arguments.device.choice) {
         (Some(jobs), _) => jobs.unsigned_abs() as usize,
         (None, DeviceChoice::Cpu) => machine::cores(),
         (None, DeviceChoice::Cuda(_)) => 1,

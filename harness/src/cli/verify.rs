@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use anstyle::AnsiColor;
 use clap::Args;
-use harness_core::backend::DeviceChoice;
 use harness_core::conformance::{CaseResult, Status, Vectors};
 
 use super::Failure;
+use super::device::Asked;
 use super::places::Places;
 use crate::catalog;
 
@@ -24,7 +24,7 @@ pub struct Arguments {
     vectors: Option<PathBuf>,
     /// auto, cpu, cuda or cuda:INDEX; auto is the first GPU where build and driver have one, else the CPU.
     #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    device: Asked,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -32,7 +32,9 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: &Arguments, _places: &Places) -> Result<ExitCode, Failure> {
-    let device = arguments.device.open()?;
+    let device = arguments.device.choice.open()?;
+    arguments.device.tell();
+    let factor = arguments.device.choice.tolerance_factor();
     // A panicking op is a failed case with its message: the default hook would only repeat it.
     std::panic::set_hook(Box::new(|_| {}));
     if let Some(folder) = &arguments.vectors
@@ -55,6 +57,7 @@ pub fn run(arguments: &Arguments, _places: &Places) -> Result<ExitCode, Failure>
                 Vectors::parse(&text, &file.display().to_string())?
             }
         };
+        let vectors = vectors.with_tolerances_times(factor);
         results.push((slug, vectors.run(reproduction.ops(), &device)));
     }
     let cases = || results.iter().flat_map(|(_, cases)| cases);
@@ -67,6 +70,9 @@ pub fn run(arguments: &Arguments, _places: &Places) -> Result<ExitCode, Failure>
         writeln!(std::io::stdout(), "{summary}")?;
     } else {
         print(&results, passed, failed)?;
+        if factor != 1.0 {
+            writeln!(std::io::stdout(), "on a GPU the tolerances of the vectors count {factor} times")?;
+        }
     }
     if cases().count() == 0 {
         return Err(Failure::input("no vector was found for these papers: nothing was verified"));
