@@ -5,6 +5,7 @@ usage: ci/site.py SITE SCREENSHOTS
 
 import base64
 import json
+import os
 import pathlib
 import signal
 import socket
@@ -189,7 +190,8 @@ def main():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    driver = subprocess.Popen(["chromedriver", f"--port={port}", "--silent"])
+    # A group of its own, since the browser outlives the driver that started it.
+    driver = subprocess.Popen(["chromedriver", f"--port={port}", "--silent"], start_new_session=True)
     try:
         deadline = time.monotonic() + 30
         while True:
@@ -234,11 +236,8 @@ def main():
         browser.call("DELETE", "")
         print(f"{len(pages)} pages are sound; screenshots are in {screenshots}")
     finally:
-        driver.terminate()
-        try:
-            driver.wait(10)
-        except subprocess.TimeoutExpired:
-            driver.kill()
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.wait(10)
 
 
 main()
