@@ -143,11 +143,16 @@ fn not_beyond_chance(mut evidence: Evidence) -> Evidence {
     evidence
 }
 
-/// One seed cannot show that an effect is more than chance.
+/// One seed cannot show that an effect is more than chance, nor that its opposite is.
 fn never_from_one_seed(mut evidence: Evidence) -> Evidence {
-    if evidence.n < 2 && evidence.verdict == Verdict::Reproduced {
-        evidence.verdict = Verdict::DirectionOnly;
-        evidence.summary = format!("{}; one seed cannot reproduce a claim", evidence.summary);
+    let (weaker, done) = match evidence.verdict {
+        Verdict::Reproduced => (Verdict::DirectionOnly, "reproduce"),
+        Verdict::Contradicted => (Verdict::Inconclusive, "contradict"),
+        _ => return evidence,
+    };
+    if evidence.n < 2 {
+        evidence.verdict = weaker;
+        evidence.summary = format!("{}; one seed cannot {done} a claim", evidence.summary);
     }
     evidence
 }

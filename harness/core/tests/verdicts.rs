@@ -147,6 +147,18 @@ fn a_part_of_a_papers_own_rule_claims_no_more_than_its_interval_allows() {
 }
 
 #[test]
+fn one_seed_neither_reproduces_nor_contradicts() {
+    for (said, becomes) in
+        [(Verdict::Reproduced, Verdict::DirectionOnly), (Verdict::Contradicted, Verdict::Inconclusive)]
+    {
+        let own = Evidence { verdict: said, ..Evidence::from_checks("rule", &[said == Verdict::Reproduced], "seen") };
+        let judged = judge(&Says(own), &claim("custom"), &results(Vec::new()));
+        assert_eq!((judged.verdict, judged.n), (becomes, 1));
+        assert!(judged.summary.contains("one seed cannot"), "{judged:?}");
+    }
+}
+
+#[test]
 fn the_best_of_equal_baselines_contradicts_nothing() {
     let records = [
         arm("ours", &[0.0; 5]),

@@ -86,6 +86,12 @@ pub fn for_people() -> Box<dyn Sink> {
     }
 }
 
+/// Whole seconds as `1h 4m 19s`.
+fn in_words(seconds: f64) -> String {
+    // What is no time, or longer than anyone waits, is shown as the nearest that is one.
+    humantime::format_duration(Duration::from_secs(seconds.clamp(0.0, 1e9) as u64)).to_string()
+}
+
 /// The first line of a reason.
 fn first_line(reason: &str) -> &str {
     reason.lines().next().unwrap_or_default()
@@ -197,8 +203,11 @@ impl Sink for Lines {
                 self.pending = *pending;
                 self.ended = 0;
                 self.start = Instant::now();
-                let expected =
-                    if *expected_s >= 1.0 { format!(", about {expected_s:.0} s of work") } else { String::new() };
+                let expected = if *expected_s >= 1.0 {
+                    format!(", about {} of work", in_words(*expected_s))
+                } else {
+                    String::new()
+                };
                 Self::say(&format!("{pending} trials to run{expected}; {stored} in the store"));
             }
             Event::Started { planned } => self.running.push(name(planned)),
@@ -219,12 +228,14 @@ impl Sink for Lines {
                     String::new()
                 } else {
                     let per_trial = elapsed / self.ended as f64;
-                    format!(", about {:.0} s left", per_trial * (self.pending - self.ended.min(self.pending)) as f64)
+                    let left = per_trial * (self.pending - self.ended.min(self.pending)) as f64;
+                    format!(", about {} left", in_words(left))
                 };
                 Self::say(&format!(
-                    "{} of {} trials, {elapsed:.0} s{left}; running {}",
+                    "{} of {} trials, {}{left}; running {}",
                     self.ended,
                     self.pending,
+                    in_words(elapsed),
                     self.running.join(", ")
                 ));
             }
@@ -291,5 +302,17 @@ impl Sink for Json {
                 "left": summary.left,
             })),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+
+    #[test]
+    fn times_are_told_in_hours_minutes_and_seconds() {
+        let told = [0.4, 59.9, 3_859.0, f64::NAN, -3.0, f64::INFINITY].map(in_words);
+        assert_eq!(told[..5], ["0s", "59s", "1h 4m 19s", "0s", "0s"]);
+        assert!(told[5].starts_with("31years"), "{}", told[5]);
     }
 }
