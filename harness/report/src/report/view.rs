@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness_core::conformance::Status;
+use harness_core::case_result::Status;
 use harness_core::evidence::{Evidence, LEVEL, Verdict, bracket};
 use harness_core::figure::{Plot, Table};
 use harness_core::paper::{ArmRole, DataRole};
