@@ -15,6 +15,7 @@
 
 pub use harness_core as core;
 pub use harness_report::{draw, printable, report, tables};
+pub use harness_store as store;
 
 pub mod audit;
 pub mod calibrate;
@@ -23,6 +24,4 @@ pub mod cli;
 pub mod compare;
 pub mod explain;
 pub mod export;
-pub mod failpoint;
 pub mod run;
-pub mod store;

@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Device;
+pub use crate::case_result::{CaseResult, Status};
 use crate::error::{Error, Result};
 use crate::op::{Array, Inputs, Op, RawArray};
 
@@ -83,32 +84,6 @@ struct RawCase {
     atol: Option<f64>,
     #[serde(default)]
     error: bool,
-}
-
-/// What became of a case.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CaseResult {
-    /// Name of the op.
-    pub op: String,
-    /// Name of the case.
-    pub name: String,
-    /// Whether it passed.
-    pub status: Status,
-    /// Largest absolute difference over all outputs and gradients.
-    pub max_abs: Option<f64>,
-    /// Largest relative difference, over elements whose expected value is not 0.
-    pub max_rel: Option<f64>,
-    /// What differed, or how the op refused.
-    pub message: String,
-}
-
-/// Whether a case passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Status {
-    Pass,
-    Fail,
 }
 
 impl Vectors {

@@ -135,6 +135,17 @@ pub struct Look {
 }
 
 impl Evidence {
+    /// In how many seeds a rule holds that holds or fails exactly: the effect is then their share, and has neither
+    /// interval nor p-value.
+    pub fn holds_in(&self) -> Option<usize> {
+        let share = self.effect.filter(|effect| (0.0..=1.0).contains(effect))?;
+        if self.interval.is_some() || self.p_value.is_some() || self.detectable.is_none() || self.n == 0 {
+            return None;
+        }
+        let seeds = share * self.n as f64;
+        ((seeds - seeds.round()).abs() < 1e-9).then_some(seeds.round() as usize)
+    }
+
     /// There are no trials to judge by.
     pub fn not_run(reason: impl Into<String>) -> Self {
         Evidence::bare(Verdict::NotRun, 0, reason)

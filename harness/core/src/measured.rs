@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::results::{PerSeed, Results};
 use crate::stats::RankCorrelation;
+use crate::text::number;
 
 /// What a test without parts compares.
 #[derive(Debug, Clone)]
@@ -72,7 +73,9 @@ pub fn measure<'a>(test: &Test, results: &'a Results) -> Result<Measured<'a>> {
             let side = side(results, "measured", &test.arm, &test.metric, &test.cells, across)?;
             // Positive where the limit is kept, with room to spare.
             let effects = side.values.iter().map(|(seed, value)| (*seed, sign * (value - limit))).collect();
-            let quantity = format!("room of {} of {} to its limit", test.metric, test.arm);
+            let (measured, limit) = (format!("{} of {}", test.metric, test.arm), number(limit));
+            let quantity =
+                if sign < 0.0 { format!("{limit} − {measured}") } else { format!("{measured} − {limit}") };
             Ok(Measured { quantity, sides: vec![side], effects, points: Vec::new() })
         }
         Test::Ratio(test) => ratio(test, results),

@@ -203,6 +203,8 @@ pub enum DataRole {
     Original,
     /// A real data set in place of the paper's.
     StandIn,
+    /// Shown in the report, and judged by no claim.
+    Reported,
 }
 
 /// A data set that trials may open.

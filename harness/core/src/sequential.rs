@@ -11,8 +11,10 @@
 
 use crate::claim::{Claim, Test};
 use crate::evidence::{Evidence, LEVEL, Look, Verdict};
+#[cfg(feature = "compute")]
 use crate::judge::judge;
 use crate::outlook;
+#[cfg(feature = "compute")]
 use crate::reproduction::PaperReproduction;
 use crate::results::Results;
 use crate::text::number;
@@ -69,6 +71,7 @@ impl Schedule {
 ///
 /// A claim that the last look would hardly decide ([`outlook::hopeless`]) is given up: that rejects nothing, and so spends
 /// nothing.
+#[cfg(feature = "compute")]
 pub fn judge_sequentially(
     paper: &dyn PaperReproduction,
     claim: &Claim,

@@ -25,6 +25,39 @@ pub fn printable(text: &str) -> String {
     clean
 }
 
+/// The text in pieces, each with whether it is code: what stands between two backticks and consists of characters that
+/// mean nothing to Markdown or HTML.
+///
+/// ```
+/// use harness_report::printable::pieces;
+/// assert_eq!(pieces("see `--set a=1` or `<b>`"), [(false, "see "), (true, "--set a=1"), (false, " or `<b>`")]);
+/// ```
+pub fn pieces(text: &str) -> Vec<(bool, &str)> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:/=, +".contains(c);
+    let mut found = Vec::new();
+    let (mut rest, mut from) = (text, 0);
+    while let Some(open) = rest.get(from..).and_then(|tail| tail.find('`')).map(|at| from + at) {
+        let inside = rest.get(open + 1..).unwrap_or_default();
+        match inside.find('`') {
+            Some(length) if length > 0 && inside.chars().take_while(|c| *c != '`').all(plain) => {
+                let (before, _) = rest.split_at(open);
+                let (code, after) = inside.split_at(length);
+                if !before.is_empty() {
+                    found.push((false, before));
+                }
+                found.push((true, code));
+                rest = after.get(1..).unwrap_or_default();
+                from = 0;
+            }
+            _ => from = open + 1,
+        }
+    }
+    if !rest.is_empty() {
+        found.push((false, rest));
+    }
+    found
+}
+
 /// Whether a character does something other than showing itself. Line ends are such characters too.
 pub fn acts(c: char) -> bool {
     c.is_control()
@@ -57,6 +90,25 @@ pub fn elide(text: &str, most: usize) -> String {
     format!("{head}…{tail}")
 }
 
+/// The text without its end where it has more than `most` characters, cut between words where there are any.
+///
+/// ```
+/// use harness_report::printable::cut;
+/// assert_eq!(cut("one two 0.345", 10), "one two …");
+/// assert_eq!(cut("abcdefghij", 7), "abcdef…");
+/// assert_eq!(cut("abc", 7), "abc");
+/// ```
+pub fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(most.saturating_sub(1)).collect();
+    match head.rsplit_once(' ') {
+        Some((whole, _)) if !whole.is_empty() => format!("{whole} …"),
+        _ => format!("{head}…"),
+    }
+}
+
 /// [`printable`] text of at most `most` characters whose words have at most `word` characters each.
 ///
 /// ```
@@ -65,7 +117,7 @@ pub fn elide(text: &str, most: usize) -> String {
 /// ```
 pub fn short(text: &str, most: usize, word: usize) -> String {
     let words: Vec<String> = printable(text).split(' ').map(|part| elide(part, word)).collect();
-    elide(&words.join(" "), most)
+    cut(&words.join(" "), most)
 }
 
 #[cfg(test)]
@@ -82,8 +134,16 @@ mod tests {
         }
 
         #[test]
+        fn pieces_are_the_whole_text(text in "[a-z`<* ]{0,40}") {
+            let whole: String =
+                pieces(&text).iter().map(|(code, piece)| if *code { format!("`{piece}`") } else { (*piece).to_owned() }).collect();
+            proptest::prop_assert_eq!(whole, text);
+        }
+
+        #[test]
         fn elided_text_fits(text: String, most in 1_usize..50) {
             proptest::prop_assert!(elide(&text, most).chars().count() <= most);
+            proptest::prop_assert!(cut(&text, most).chars().count() <= most);
         }
     }
 }

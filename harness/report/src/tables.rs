@@ -152,6 +152,18 @@ pub fn read_parquet(path: &Path) -> Result<DataFrame> {
     ParquetReader::new(file).finish().map_err(|error| cannot("read", path, &error))
 }
 
+/// A `verdicts.csv` of [`verdicts_table`], with numbers as numbers.
+///
+/// # Errors
+/// [`Error::Environment`] where the file is missing or is not such a table.
+pub fn read_verdict_table(path: &Path) -> Result<DataFrame> {
+    CsvReadOptions::default()
+        .with_infer_schema_length(None)
+        .try_into_reader_with_file_path(Some(path.to_owned()))
+        .and_then(|reader| reader.finish())
+        .map_err(|error| cannot("read", path, &error))
+}
+
 /// What a `verdicts.csv` of [`verdicts_table`] says of one paper, in its order; empty where it does not have the paper.
 ///
 /// # Errors

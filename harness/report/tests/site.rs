@@ -107,7 +107,7 @@ fn the_page_of_changes_compares_with_what_the_earlier_report_printed() {
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("site");
     report::write_site(&run, &[Earlier::None], &dir).unwrap();
-    assert!(read(&dir, "changes.html").contains("there is no earlier run of this profile to compare with"));
+    assert!(read(&dir, "changes.html").contains("There is no earlier run of this profile to compare with"));
 
     let verdicts = tables::read_verdicts(&dir.join("verdicts.csv"), "z_loss").unwrap();
     assert_eq!(verdicts.len(), 3);

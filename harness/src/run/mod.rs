@@ -15,7 +15,6 @@
 
 pub mod judged;
 pub mod machine;
-pub mod manifest;
 pub mod plan;
 pub mod planner;
 pub mod progress;
@@ -24,3 +23,5 @@ pub mod reproduce;
 pub mod scheduler;
 pub mod versions;
 pub mod worker;
+
+pub use harness_store::manifest;

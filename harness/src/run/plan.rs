@@ -12,6 +12,7 @@ use harness_core::trial::{DataSource, Trial};
 use harness_core::{Error, PaperReproduction, Result};
 
 use crate::store::Store;
+use crate::store::manifest::ManifestPaper;
 
 /// What the user asked for.
 #[derive(Clone)]
@@ -113,6 +114,19 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The papers and keys, as the manifest of the run keeps them.
+    pub fn manifest_papers(&self) -> Vec<ManifestPaper> {
+        self.papers
+            .iter()
+            .map(|planned| ManifestPaper {
+                paper: planned.paper.clone(),
+                overrides: planned.overrides.clone(),
+                keys: planned.trials.iter().map(|trial| trial.key.clone()).collect(),
+                until_decided: None,
+            })
+            .collect()
+    }
+
     /// Turns a selection into trials: applies overrides, finds the data, lets each paper check each trial, and looks
     /// up what is finished.
     ///

@@ -72,7 +72,7 @@ pub fn reproduce(
             (ran.summary, ran.looks)
         }
     };
-    let mut papers = Manifest::papers_of(&plan);
+    let mut papers = plan.manifest_papers();
     for paper in &mut papers {
         paper.until_decided = looks.get(&paper.paper.slug).cloned();
     }

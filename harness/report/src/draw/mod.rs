@@ -83,13 +83,21 @@ pub fn draw(figure: &Figure, palette: &Palette, dir: &Path) -> Result<Drawn> {
 /// # Errors
 /// [`Error::Environment`] where the file cannot be written.
 pub fn draw_svg(figure: &Figure, palette: &Palette, dir: &Path) -> Result<PathBuf> {
-    let mut palette = palette.clone();
-    palette.add(figure);
     std::fs::create_dir_all(dir).map_err(|error| tables::cannot("create", dir, &error))?;
     let path = dir.join(format!("{}.svg", file_name(&figure.id)));
-    let text = svg(&Page::new(figure, &palette)).map_err(|fault| cannot_draw(&path, &fault))?;
+    let text = svg_text(figure, palette)?;
     write_atomic(&path, |out| out.write_all(text.as_bytes()))?;
     Ok(path)
+}
+
+/// The drawing of a figure as the text of an SVG file; otherwise as [`draw`].
+///
+/// # Errors
+/// [`Error::Environment`] where the drawing library refuses.
+pub fn svg_text(figure: &Figure, palette: &Palette) -> Result<String> {
+    let mut palette = palette.clone();
+    palette.add(figure);
+    svg(&Page::new(figure, &palette)).map_err(|fault| cannot_draw(Path::new(&figure.id), &fault))
 }
 
 fn cannot_draw(path: &Path, fault: &Fault) -> Error {

@@ -35,7 +35,6 @@ fn lines(plot: &LinePlot) -> Option<String> {
     let ends: Vec<(&str, f64, f64)> = plot
         .lines
         .iter()
-        .filter(|line| !line.dashed || plot.lines.iter().all(|line| line.dashed))
         .filter_map(|line| {
             let end = line.points.iter().rfind(|point| point.x.is_finite() && point.y.is_finite())?;
             Some((line.label.as_str(), end.x, end.y))
@@ -59,9 +58,16 @@ fn bars(plot: &BarPlot) -> Option<String> {
     Some(format!("{}: {}", plot.y.label, extremes(values)?))
 }
 
+/// Nothing where the colours are whole numbers, which are names or counts of places rather than amounts.
 fn heatmap(plot: &Heatmap) -> Option<String> {
+    if plot.values.iter().flatten().filter(|value| value.is_finite()).all(|value| value.fract() == 0.0) {
+        return None;
+    }
     let values = plot.values.iter().zip(&plot.rows).flat_map(|(values, row)| {
-        values.iter().zip(&plot.columns).map(move |(value, column)| (format!("{row}, {column}"), *value))
+        values
+            .iter()
+            .zip(&plot.columns)
+            .map(move |(value, column)| (format!("at {} = {row}, {} = {column}:", plot.y, plot.x), *value))
     });
     Some(format!("{}: {}", plot.value, extremes(values)?))
 }
@@ -107,10 +113,10 @@ mod tests {
             Line::exact("a", [(0.0, 9.0), (10.0, 1.0)]),
             Line::exact("b", [(0.0, 9.0), (10.0, 2.0), (11.0, f64::NAN)]),
             Line::exact("stopped", [(0.0, 9.0), (5.0, 7.0)]),
-            Line::exact("theory", [(0.0, 0.0), (10.0, 0.0)]).dashed(),
+            Line::exact("baseline", [(0.0, 9.0), (10.0, 0.5)]).dashed(),
         ]);
         let figure = Figure::new("f", "title", "", plot);
-        assert_eq!(findings(&figure), "loss at step = 10: highest b 2, lowest a 1");
+        assert_eq!(findings(&figure), "loss at step = 10: highest b 2, lowest baseline 0.5");
     }
 
     #[test]
@@ -146,9 +152,11 @@ mod tests {
             value: "gap".into(),
             columns: vec!["c".into(), "d".into()],
             rows: vec!["r".into()],
-            values: vec![vec![f64::NEG_INFINITY, 4.0]],
+            values: vec![vec![f64::NEG_INFINITY, 4.5]],
         };
-        assert_eq!(findings(&Figure::new("f", "t", "", Plot::Heatmap(map))), "gap: r, d 4");
+        assert_eq!(findings(&Figure::new("f", "t", "", Plot::Heatmap(map.clone()))), "gap: at y = r, x = d: 4.5");
+        let names = Heatmap { values: vec![vec![1.0, 8.0]], ..map };
+        assert_eq!(findings(&Figure::new("f", "t", "", Plot::Heatmap(names))), "");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use pulldown_cmark::{Alignment, CowStr, Event, Options, Parser, Tag, TagEnd};
 use serde::Serialize;
 
 use super::markdown::{FIELD, PARAGRAPH, WORD, broken, figure, is_plain_https};
-use crate::printable::short;
+use crate::printable::{pieces, short};
 
 /// One line of HTML that shows `text` and does nothing else, between tags and in attributes with double quotes: no
 /// markup, entity or change of direction comes from it.
@@ -34,6 +34,22 @@ fn escape_at_most(text: &str, most: usize) -> String {
         }
     }
     safe
+}
+
+/// The same between tags, where plain words between backticks are code.
+fn rich(text: &str) -> String {
+    let clean = short(text, PARAGRAPH, WORD);
+    let shown = |(code, piece): (bool, &str)| {
+        let safe = escape_html(piece);
+        if code { format!("<code>{safe}</code>") } else { safe }
+    };
+    // Escaping takes white space from the ends of a piece.
+    let spaced = |(code, piece): (bool, &str)| {
+        let before = if piece.starts_with(' ') { " " } else { "" };
+        let after = if piece.ends_with(' ') && piece.len() > 1 { " " } else { "" };
+        format!("{before}{}{after}", shown((code, piece)))
+    };
+    pieces(&clean).into_iter().map(spaced).collect()
 }
 
 /// A link where the address is a plain https one, else the label alone.
@@ -122,6 +138,7 @@ fn environment() -> Result<Environment<'static>> {
         };
         out.write_str(&shown).map_err(minijinja::Error::from)
     });
+    environment.add_filter("rich", |text: &str| Value::from_safe_string(rich(text)));
     environment.add_filter("field", |text: &str| Value::from_safe_string(escape_at_most(text, FIELD)));
     environment.add_filter("link", |label: &str, address: &str| link(label, address));
     // What we made ourselves: paths of files, intervals, style and script.

@@ -7,7 +7,7 @@ use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use crate::printable::short;
+use crate::printable::{pieces, short};
 
 /// Characters of a paragraph at most.
 pub(super) const PARAGRAPH: usize = 4000;
@@ -16,8 +16,8 @@ pub(super) const FIELD: usize = 240;
 /// Characters of a word at most.
 pub(super) const WORD: usize = 90;
 
-/// One line of Markdown that shows `text` and does nothing else: no markup, link, table border, HTML or change of
-/// direction comes from it. It works in paragraphs, table fields, link labels and alternative texts.
+/// One line of Markdown that shows `text` and does nothing else: no link, table border, HTML or change of direction comes
+/// from it, and no markup but that plain words between backticks are code. It works in paragraphs, table fields, link labels and alternative texts.
 ///
 /// ```
 /// use harness_report::report::escape;
@@ -29,7 +29,13 @@ pub fn escape(text: &str) -> String {
 }
 
 fn escape_at_most(text: &str, most: usize) -> String {
-    let clean: Vec<char> = short(text, most, WORD).chars().collect();
+    let clean = short(text, most, WORD);
+    let shown = |(code, piece): (bool, &str)| if code { format!("`{piece}`") } else { escape_piece(piece) };
+    pieces(&clean).into_iter().map(shown).collect()
+}
+
+fn escape_piece(text: &str) -> String {
+    let clean: Vec<char> = text.chars().collect();
     let at = |index: usize| clean.get(index).copied();
     let mut safe = String::with_capacity(clean.len() + 16);
     let leading_digits = clean.iter().take_while(|c| c.is_ascii_digit()).count();
@@ -166,7 +172,8 @@ mod tests {
         assert_eq!(escape("_a_ b_c"), r"\_a\_ b_c");
         assert_eq!(escape("see http://x.y and www.x.y"), "see http&#58;//x.y and www&#46;x.y");
         assert_eq!(escape("WWW.x.y, but not below."), "WWW&#46;x.y, but not below.");
-        assert_eq!(escape("`code` $x$ ~~y~~"), r"\`code\` \$x\$ \~\~y\~\~");
+        assert_eq!(escape("`a|b` $x$ ~~y~~"), r"\`a\|b\` \$x\$ \~\~y\~\~");
+        assert_eq!(escape("`--set a=1`*b*"), r"`--set a=1`\*b\*");
         assert_eq!(escape("abc\u{202e}def\u{0007}"), "abcdef");
         assert!(escape(&"x".repeat(10_000)).chars().count() <= WORD);
     }

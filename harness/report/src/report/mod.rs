@@ -22,8 +22,8 @@ mod view;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use harness_core::case_result::CaseResult;
 use harness_core::claim::Claim;
-use harness_core::conformance::CaseResult;
 use harness_core::evidence::Evidence;
 use harness_core::figure::{Figure, Plot};
 use harness_core::paper::{Deviation, Profile};

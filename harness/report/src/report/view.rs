@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness_core::conformance::Status;
+use harness_core::case_result::Status;
+use harness_core::claim::Test;
 use harness_core::evidence::{Evidence, LEVEL, Verdict, bracket};
 use harness_core::figure::{Plot, Table};
 use harness_core::paper::{ArmRole, DataRole};
@@ -29,7 +30,10 @@ pub(super) const LEGEND: [(Verdict, &str); 5] = [
     (Verdict::Reproduced, "the effect is there, beyond chance and as large as the rule asks"),
     (Verdict::DirectionOnly, "it points the claimed way, but is smaller than the rule asks or not beyond chance"),
     (Verdict::Inconclusive, "these trials cannot tell"),
-    (Verdict::Contradicted, "the opposite is the case, beyond chance"),
+    (
+        Verdict::Contradicted,
+        "the opposite is the case, beyond chance, or a rule that holds or fails exactly holds in no seed",
+    ),
     (Verdict::NotRun, "there are no trials to judge by"),
 ];
 
@@ -141,6 +145,8 @@ struct EvidenceView {
     effect: Option<f64>,
     interval: Option<String>,
     n: usize,
+    /// In how many of the seeds a rule holds that holds or fails exactly; absent for other rules.
+    holds_in: Option<usize>,
     detectable: Option<f64>,
     p_value: Option<f64>,
     adjusted_p: Option<f64>,
@@ -176,6 +182,7 @@ impl EvidenceView {
             effect: evidence.effect,
             interval: evidence.interval.map(bracket),
             n: evidence.n,
+            holds_in: evidence.holds_in(),
             detectable: evidence.detectable,
             p_value: evidence.p_value,
             summary: measured(evidence),
@@ -208,14 +215,14 @@ fn mark(verdict: Verdict) -> &'static str {
 
 /// `original`, `stand-in`, `synthetic`, or `none` where the experiment needs no data.
 pub(super) fn data_label(report: &PaperReport<'_>) -> &'static str {
-    let used: BTreeSet<&String> =
-        report.results.records().iter().flat_map(|record| record.provenance.data.keys()).collect();
-    let stand_in = |id: &String| report.paper.data.iter().any(|set| set.id == *id && set.role == DataRole::StandIn);
+    let has_role = |id: &String, role: DataRole| report.paper.data.iter().any(|set| set.id == *id && set.role == role);
+    let opened = report.results.records().iter().flat_map(|record| record.provenance.data.keys());
+    let used: BTreeSet<&String> = opened.filter(|id| !has_role(id, DataRole::Reported)).collect();
     if report.synthetic() {
         "synthetic"
     } else if used.is_empty() {
         "none"
-    } else if used.into_iter().any(stand_in) {
+    } else if used.into_iter().any(|id| has_role(id, DataRole::StandIn)) {
         "stand-in"
     } else {
         "original"
@@ -415,6 +422,8 @@ struct ClaimView {
     published_value: Option<f64>,
     measure: String,
     rule: String,
+    /// Whether the paper's own code applies the rule, so that chance is looked at afterwards.
+    custom: bool,
     evidence: EvidenceView,
     parts: Vec<PartView>,
     /// Number of claims that the p-value was adjusted over.
@@ -475,6 +484,8 @@ struct NumberView {
 #[derive(Serialize)]
 struct ArmView {
     name: String,
+    /// Its trials in this run.
+    trials: usize,
     label: String,
     role: &'static str,
     about: String,
@@ -547,7 +558,7 @@ pub(super) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<
         run: run.id.clone(),
         authors: names(&paper.authors),
         year: paper.year,
-        venue: paper.venue.clone(),
+        venue: paper.venue.as_ref().map(|venue| dated(venue, paper.year)),
         links,
         summary: paper.summary.clone(),
         data_label: data_label(report),
@@ -562,6 +573,7 @@ pub(super) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<
             .iter()
             .map(|arm| ArmView {
                 name: arm.name.clone(),
+                trials: report.results.records().iter().filter(|record| record.arm == arm.name).count(),
                 label: arm.label.clone(),
                 role: match arm.role {
                     ArmRole::Method => "method",
@@ -729,13 +741,18 @@ fn brief(evidence: &Evidence) -> String {
     }
 }
 
-/// Up to eight names.
+/// Up to eight names, without a full stop at the end.
 fn names(authors: &[String]) -> String {
     let mut names = authors.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
     if authors.len() > 8 {
         names.push_str(" et al.");
     }
-    names
+    names.trim_end_matches('.').to_owned()
+}
+
+/// Where a paper appeared, with its year unless the name has it.
+fn dated(venue: &str, year: u16) -> String {
+    if venue.contains(&year.to_string()) { venue.to_owned() } else { format!("{venue}, {year}") }
 }
 
 fn claim(place: usize, row: ClaimRow<'_>, report: &PaperReport<'_>) -> ClaimView {
@@ -759,6 +776,7 @@ fn claim(place: usize, row: ClaimRow<'_>, report: &PaperReport<'_>) -> ClaimView
         published_value: row.claim.and_then(|claim| claim.published.value),
         measure: text(|claim| &claim.measure),
         rule: text(|claim| &claim.rule),
+        custom: row.claim.is_some_and(|claim| claim.test == Test::Custom),
         evidence: EvidenceView::new(&row.evidence, reduced(report, &row.evidence)),
         parts,
         claims: report.judgements.len(),
@@ -838,6 +856,7 @@ fn data(report: &PaperReport<'_>) -> Vec<DataView> {
             let role = match set.map(|set| set.role) {
                 Some(DataRole::Original) => "original",
                 Some(DataRole::StandIn) => "stand-in",
+                Some(DataRole::Reported) => "reported, judged by no claim",
                 None => "not declared",
             };
             let row = move |source: &str| DataView {

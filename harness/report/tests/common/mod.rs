@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use harness_core::Paper;
+use harness_core::case_result::{CaseResult, Status};
 use harness_core::cell::Cell;
-use harness_core::conformance::{CaseResult, Status};
 use harness_core::evidence::Evidence;
 use harness_core::figure::{Axis, Figure, Line, LinePlot, Plot};
 use harness_core::number::Number;

@@ -58,7 +58,7 @@ fn accuracies(paper: &Paper, results: &Results) -> Option<Figure> {
         "target-accuracy",
         "Accuracy on the target domain, whose labels no arm but the upper bound has seen",
         format!(
-            "Mean over seeds, on reviews also over pairs of domains; rank-1 retrieval for characters. Bars: {BANDS}."
+            "Mean over seeds, on reviews also over pairs of domains; rank-1 retrieval for characters, in the full profile. Bars: {BANDS}."
         ),
         Plot::Bars(plot),
     ))

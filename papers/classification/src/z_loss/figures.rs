@@ -66,7 +66,7 @@ fn hyper_parameters(results: &Results) -> Option<Figure> {
     Some(Figure::of_panels(
         "a-b-grid",
         "Validation error of the Z-loss over its hyper-parameters a and b",
-        "Mean over seeds after the short selection runs, at the best learning rate of each pair. Empty fields were not \
+        "Mean over seeds after the short selection runs, at the best learning rate of each pair. Grey fields were not \
          tried.",
         panels,
     ))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use harness_core::record::Record;
 use harness_core::trial::Trial;
 
-use super::{Store, atomic};
+use crate::{Store, atomic};
 
 /// Seconds by paper, profile, arm and cell.
 #[derive(Debug, Default)]

@@ -10,9 +10,15 @@
 //! ```
 //! A trial file is an envelope `{"version", "sha256", "record"}` whose digest is that of the record's text, so that a
 //! flipped byte is noticed and named instead of entering a mean.
+//!
+//! A crate of its own, without burn, so that a notebook reads a store without building a tensor library.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod atomic;
 mod durations;
+pub mod failpoint;
+pub mod manifest;
 
 use std::collections::BTreeSet;
 use std::io;

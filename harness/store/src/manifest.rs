@@ -8,8 +8,7 @@ use harness_core::sequential::Schedule;
 use harness_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::plan::Plan;
-use crate::store::atomic;
+use crate::atomic;
 
 /// The version of [`Manifest`] that this build writes.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -71,19 +70,6 @@ pub struct UntilDecided {
 }
 
 impl Manifest {
-    /// The papers and keys of a plan.
-    pub fn papers_of(plan: &Plan) -> Vec<ManifestPaper> {
-        plan.papers
-            .iter()
-            .map(|planned| ManifestPaper {
-                paper: planned.paper.clone(),
-                overrides: planned.overrides.clone(),
-                keys: planned.trials.iter().map(|trial| trial.key.clone()).collect(),
-                until_decided: None,
-            })
-            .collect()
-    }
-
     /// Where a run's manifest lies.
     pub fn path(reports: &Path, id: &str) -> PathBuf {
         reports.join(id).join("run.json")
