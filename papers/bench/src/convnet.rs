@@ -2,14 +2,14 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::nn::conv::Conv2d;
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};
 use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
 use harness_core::Result;
 use harness_core::backend::{Backend, Device, Tensor};
 use papers_kit::classify::cross_entropy;
-use papers_kit::nn::{Conv, Init, conv2d, linear};
+use papers_kit::gather_conv::{GatherConv, as_columns, max_pool};
+use papers_kit::image_set::ImageSize;
+use papers_kit::nn::{Conv, Init, linear};
 
 use crate::perceptron::RATE;
 use crate::{Step, Take, batch, flops};
@@ -32,28 +32,27 @@ pub const STEP: Step = Step {
 
 #[derive(Module, Debug)]
 struct Model<B: burn::tensor::backend::Backend = Backend> {
-    convolutions: Vec<Conv2d<B>>,
+    convolutions: Vec<GatherConv<B>>,
     head: Linear<B>,
 }
 
 impl Model {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let maps = self
-            .convolutions
-            .iter()
-            .fold(images, |maps, layer| max_pool2d(relu(layer.forward(maps)), [2, 2], [2, 2], [0, 0], [1, 1], false));
-        let [n, ..] = maps.dims();
-        self.head.forward(maps.reshape([n, FEATURES]))
+        let maps = self.convolutions.iter().fold(as_columns(images), |maps, layer| {
+            let [height, width] = layer.positions();
+            max_pool(relu(layer.forward(maps)), ImageSize { channels: layer.outputs(), height, width })
+        });
+        self.head.forward(maps.swap_dims(0, 1)) // [n, features]
     }
 }
 
 fn build(device: &Device) -> Result<Take> {
     let mut rng = batch::stream("init");
-    let mut layer = |inputs, outputs| {
+    let mut layer = |inputs, outputs, side: usize| {
         let size = Conv { inputs, outputs, kernel: 3, stride: 1, padding: 1, bias: true };
-        conv2d(size, Init::He, &mut rng, device)
+        GatherConv::new(size, [side, side], Init::He, &mut rng, device)
     };
-    let convolutions = vec![layer(1, CHANNELS[0]), layer(CHANNELS[0], CHANNELS[1])];
+    let convolutions = vec![layer(1, CHANNELS[0], SIDE), layer(CHANNELS[0], CHANNELS[1], SIDE / 2)];
     let mut model = Model { convolutions, head: linear(FEATURES, 10, true, Init::LeCun, &mut rng, device) };
     let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
     let images: Tensor<4> = batch::pixels([BATCH, 1, SIDE, SIDE], device);
