@@ -10,21 +10,64 @@ use harness_core::paper::Profile;
 
 use super::Failure;
 use super::places::Places;
-use crate::bench::simulate;
+use crate::bench::outcome::{OUTCOME_VERSION, Outcome, Where};
+use crate::bench::{entry, simulate, table};
 use crate::run::plan::{DataMode, Plan, Rerun, Selection};
 use crate::store::Store;
 
 /// Options of `bench`.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    /// Only list what can be measured.
+    #[arg(long)]
+    list: bool,
+    /// Measure only these, by name.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Repeat each for so long.
+    #[arg(long, value_name = "S", default_value = "3", value_parser = seconds)]
+    seconds: f64,
+    /// Repeat each for half a second, and leave out what takes long.
+    #[arg(long, conflicts_with = "seconds")]
+    quick: bool,
+    /// Write the result as JSON to this file.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Show the result beside that of an earlier run.
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+}
+
+/// Seconds of `--quick`.
+const QUICK: f64 = 0.5;
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds from 0 to 3600".into()),
+    }
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Fill a folder of reports with made-up finished trials, drawn from the real ones below --reports.
     Simulate(Simulate),
+    /// Measure one thing in this process, and print it as JSON (started by `bench`).
+    #[command(hide = true)]
+    One(One),
+}
+
+#[derive(Args)]
+struct One {
+    name: String,
+    #[arg(long, value_parser = seconds)]
+    seconds: f64,
 }
 
 #[derive(Args)]
@@ -49,8 +92,48 @@ struct Simulate {
 /// Runs it.
 pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> {
     match &arguments.command {
-        Command::Simulate(arguments) => simulated(arguments, places),
+        Some(Command::Simulate(arguments)) => simulated(arguments, places),
+        Some(Command::One(one)) => {
+            json(&entry::measure(&one.name, one.seconds)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        None => measured(arguments),
     }
+}
+
+fn measured(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let entries = entry::select(&arguments.only, arguments.quick)?;
+    if arguments.list {
+        let mut out = anstream::stdout();
+        for entry in entries {
+            writeln!(out, "{:14} {}", entry.name, entry.about)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Read first: a wrong file is found before the minutes of measuring.
+    let before = arguments.compare.as_deref().map(Outcome::read).transpose()?;
+    let place = Where::here();
+    let seconds = if arguments.quick { QUICK } else { arguments.seconds };
+    let mut measured = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        writeln!(anstream::stderr(), "{} of {}: {}", at + 1, entries.len(), entry.name)?;
+        measured.extend(entry::measure_apart(entry.name, seconds)?);
+    }
+    let outcome = Outcome { version: OUTCOME_VERSION, place, measured };
+    if let Some(path) = &arguments.output {
+        outcome.write(path)?;
+    }
+    if arguments.json {
+        json(&outcome)?;
+    } else {
+        write!(anstream::stdout(), "{}", table::show(&outcome, before.as_ref()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(|error| Failure::failed(error.to_string()))?;
+    Ok(writeln!(std::io::stdout(), "{text}")?)
 }
 
 fn simulated(arguments: &Simulate, places: &Places) -> Result<ExitCode, Failure> {
