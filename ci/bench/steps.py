@@ -252,3 +252,31 @@ def factored():
 
 
 STEPS = {step.__name__: step for step in [mlp, cnn, simclr, gpt, pgd, jets, condense, factored]}
+
+
+def main():
+    """Takes a step again and again for so many seconds, on one thread, and prints the times as JSON."""
+    import argparse
+    import json
+    import time
+
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("step", choices=STEPS)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    take = STEPS[arguments.step]()
+    losses = [take() for _ in range(3)]
+    times, start = [], time.perf_counter()
+    while len(times) < 5 or time.perf_counter() - start < arguments.seconds:
+        before = time.perf_counter()
+        losses.append(take())
+        times.append(time.perf_counter() - before)
+    if not losses[-1] < losses[0]:
+        raise SystemExit(f"{arguments.step} does not learn: {losses[0]} to {losses[-1]}")
+    print(json.dumps({"seconds": times, "torch": torch.__version__, "threads": torch.get_num_threads()}))
+
+
+if __name__ == "__main__":
+    main()
