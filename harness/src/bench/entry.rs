@@ -143,9 +143,9 @@ mod tests {
         assert_eq!(names(&["stored-100000"], true), ["stored-100000"]);
         assert_eq!(names(&[], false).len(), all().len());
         assert!(!names(&[], true).contains(&"stored-100000"));
-        let refused = select(&["gtp".to_owned()], false).unwrap_err().to_string();
-        assert!(refused.contains("unknown measurement `gtp`") && refused.contains("gpt"), "{refused}");
-        assert!(measure("gtp", 0.0).is_err());
+        let refused = select(&["condens".to_owned()], false).unwrap_err().to_string();
+        assert!(refused.contains("unknown measurement `condens`; did you mean `condense`?"), "{refused}");
+        assert!(measure("condens", 0.0).is_err());
     }
 
     #[test]
