@@ -20,6 +20,12 @@ while IFS= read -r line; do
     [ -z "$line" ] || grep -qF -- "$line" docs/statistics.md || { echo "docs/statistics.md lacks: $line"; exit 1; }
 done < "$reports/calibration.md"
 
+# What steps cost, and beside plain PyTorch where an interpreter that has it is named.
+cargo run -p harness -- bench --output "$reports/bench.json"
+if [ -n "${BENCH_PYTHON:-}" ]; then
+    bash ci/bench/run.sh --json "$reports/pytorch.json" | tee "$reports/pytorch.md"
+fi
+
 # The same as a site, looked at by a browser, and as an archive.
 bash ci/site.sh "$reports" "$reports/screenshots"
 cargo run -p harness -- --reports "$reports" export --zip "$reports/run.zip"

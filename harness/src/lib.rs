@@ -10,6 +10,7 @@
 //! | [`export`] | a run as one archive |
 //! | [`explain`], [`compare`], [`audit`] | the chain behind a number, what changed between runs, whether runs repeat |
 //! | [`calibrate`] | whether the verdicts keep what they promise |
+//! | [`bench`] | what training steps and the tool itself cost |
 //! | [`cli`] | the command line |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -18,6 +19,7 @@ pub use harness_report::{draw, printable, report, tables};
 pub use harness_store as store;
 
 pub mod audit;
+pub mod bench;
 pub mod calibrate;
 pub mod catalog;
 pub mod cli;

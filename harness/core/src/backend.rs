@@ -100,6 +100,17 @@ impl FromStr for DeviceChoice {
     }
 }
 
+/// Whether tensors of this device lie in the memory of the processor, where the kit calls some operations in another
+/// form. Both forms give the same results but for rounding.
+pub fn on_host(device: &Device) -> bool {
+    match device {
+        Device::Autodiff(inner) => on_host(inner),
+        Device::Flex(_) => true,
+        #[cfg(feature = "cuda")]
+        Device::Cuda(_) => false,
+    }
+}
+
 /// Seeds burn's own generator, which is global to the process. Call it before a trial, on the thread that runs it.
 pub fn seed(device: &Device, seed: u64) {
     use burn::tensor::backend::Backend as _;

@@ -2,6 +2,7 @@
 //! input) and 3 (the environment).
 
 mod audit;
+mod bench;
 mod calibrate;
 mod compare;
 mod data;
@@ -60,6 +61,8 @@ enum Command {
     Audit(audit::Arguments),
     /// Simulate every kind of verdict on made-up experiments whose truth is known.
     CalibrateVerdicts(calibrate::Arguments),
+    /// Measure training steps of the papers, and the tool itself.
+    Bench(bench::Arguments),
     /// Pack a run with all that its report was made of into one archive.
     Export(export::Arguments),
     /// Run conformance vectors through the papers' ops.
@@ -99,6 +102,7 @@ fn run(command: &Command, places: &places::Places) -> Result<ExitCode, Failure> 
         Command::Compare(arguments) => compare::run(arguments, places),
         Command::Audit(arguments) => audit::run(arguments, places),
         Command::CalibrateVerdicts(arguments) => calibrate::run(arguments, places),
+        Command::Bench(arguments) => bench::run(arguments, places),
         Command::Export(arguments) => export::run(arguments, places),
         Command::Verify(arguments) => verify::run(arguments, places),
         Command::Store(arguments) => store::run(arguments, places),

@@ -121,21 +121,37 @@ fn run(job: &Job, out: &mut File, draining: &Arc<AtomicBool>) -> Ended {
         Ok(device) => device,
         Err(error) => return refuse(How::Failed(error.to_string())),
     };
-    let store = Store::at(&job.store);
-    // The files were fetched and checked by the scheduler: a worker never opens a socket.
-    let options = FetchOptions { offline: true, ..FetchOptions::new(&job.cache) };
-    let mut host = WorkerHost {
-        out,
-        draining: Arc::clone(draining),
-        fetcher: Fetcher::new(options),
-        checkpoint: store.checkpoint_path(&job.trial.paper, job.trial.profile, &job.key),
-        store,
-        key: job.key.clone(),
-        scope: format!("{} {}", job.code, device.class()),
-        last_progress: None,
-        stage_locks: Vec::new(),
-    };
+    let mut host = WorkerHost::new(job, device, out, draining);
     execute(reproduction, &job.trial, device, &mut host)
+}
+
+/// Seconds that `steps` reports of progress of a trial take inside a worker, for `harness bench`.
+///
+/// # Errors
+/// [`Error::Environment`] where there is no `/dev/null`; [`Error::Input`] where the device cannot be opened.
+pub fn time_progress(trial: &Trial, steps: u64) -> Result<f64> {
+    let nowhere = std::path::Path::new("/dev/null");
+    let mut out = File::options()
+        .write(true)
+        .open(nowhere)
+        .map_err(|error| Error::Environment(format!("cannot write to {}: {error}", nowhere.display())))?;
+    let device = DeviceChoice::Cpu;
+    let job = Job {
+        protocol: PROTOCOL,
+        trial: trial.clone(),
+        key: String::new(),
+        code: String::new(),
+        device: device.to_string(),
+        store: nowhere.to_owned(),
+        cache: nowhere.to_owned(),
+    };
+    let mut host = WorkerHost::new(&job, device, &mut out, &Arc::default());
+    let mut lab = Lab::new(trial, device.open()?, &mut host);
+    let start = Instant::now();
+    for step in 0..steps {
+        lab.progress(step + 1, steps)?;
+    }
+    Ok(start.elapsed().as_secs_f64())
 }
 
 /// Runs a trial on this thread and says how it ended. Panics are caught.
@@ -203,6 +219,25 @@ struct WorkerHost<'a> {
     last_progress: Option<Instant>,
     /// Locks of the stages that are being computed, the innermost last.
     stage_locks: Vec<File>,
+}
+
+impl<'a> WorkerHost<'a> {
+    fn new(job: &Job, device: DeviceChoice, out: &'a mut File, draining: &Arc<AtomicBool>) -> Self {
+        let store = Store::at(&job.store);
+        // The files were fetched and checked by the scheduler: a worker never opens a socket.
+        let options = FetchOptions { offline: true, ..FetchOptions::new(&job.cache) };
+        WorkerHost {
+            out,
+            draining: Arc::clone(draining),
+            fetcher: Fetcher::new(options),
+            checkpoint: store.checkpoint_path(&job.trial.paper, job.trial.profile, &job.key),
+            store,
+            key: job.key.clone(),
+            scope: format!("{} {}", job.code, device.class()),
+            last_progress: None,
+            stage_locks: Vec::new(),
+        }
+    }
 }
 
 /// The file of a checkpoint.

@@ -225,6 +225,20 @@ impl Store {
         Ok(())
     }
 
+    /// Keeps a made-up record, without the flushes that make [`Store::write`] survive a loss of power and take most of
+    /// its time: there is nothing to lose.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub(crate) fn write_unflushed(&self, record: &Record) -> Result<(), StoreError> {
+        let path = self.path_of(record);
+        let written = seal(record).and_then(|bytes| {
+            std::fs::create_dir_all(self.folder(&record.paper, record.profile))?;
+            std::fs::write(&path, bytes)
+        });
+        written.map_err(|source| StoreError::Write { path, source })
+    }
+
     /// The finished or skipped trial of this key.
     ///
     /// # Errors

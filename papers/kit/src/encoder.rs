@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gather_conv::{GatherConv, as_columns};
 use crate::image_set::ImageSize;
+use crate::middle;
 use crate::mlp::{Activation, Mlp};
 use crate::nn::{Conv, Init, linear};
 use crate::resnet::{Mode, ResNet, batch_norm};
@@ -161,7 +162,7 @@ impl Conv3Bn {
             let rows = layer.forward(maps).reshape([channels as i32, -1]);
             maps = relu(normalise(norm, rows)).reshape([-1, n as i32]);
         }
-        maps.reshape([channels as i32, -1, n as i32]).mean_dim(1).reshape([channels, n]).swap_dims(0, 1)
+        middle::mean(maps.reshape([channels as i32, -1, n as i32])).reshape([channels, n]).swap_dims(0, 1)
     }
 }
 

@@ -10,6 +10,7 @@ use burn::tensor::TensorData;
 use harness_core::backend::{Backend, Device, IntTensor, Tensor};
 use rand::Rng;
 
+use crate::image_set::ImageSize;
 use crate::nn::{Conv, Init};
 
 /// A convolution of images of one size that stand side by side.
@@ -48,7 +49,7 @@ impl GatherConv {
         GatherConv {
             weight: Param::from_tensor(weight.reshape([outputs as i32, -1])),
             bias: bias.map(Param::from_tensor),
-            rows: gathered_rows(size, image, positions, device),
+            rows: upload_rows(&patch_rows(size, image, positions), device),
             positions,
         }
     }
@@ -80,7 +81,9 @@ impl GatherConv {
     }
 }
 
-fn gathered_rows(size: Conv, [height, width]: [usize; 2], [down, across]: [usize; 2], device: &Device) -> IntTensor<1> {
+/// For each (input channel, row and column of the kernel, position) the row of an image of `inputs·h·w` values that a
+/// patch has there; `inputs·h·w` stands for the zeros of the padding.
+pub(crate) fn patch_rows(size: Conv, [height, width]: [usize; 2], [down, across]: [usize; 2]) -> Vec<i64> {
     let padding = (size.inputs * height * width) as i64;
     let mut rows = Vec::with_capacity(size.inputs * size.kernel * size.kernel * down * across);
     for channel in 0..size.inputs {
@@ -97,8 +100,37 @@ fn gathered_rows(size: Conv, [height, width]: [usize; 2], [down, across]: [usize
             }
         }
     }
-    let count = rows.len();
-    IntTensor::from_data(TensorData::new(rows, [count]), device)
+    rows
+}
+
+/// Rows as an index on a device.
+pub(crate) fn upload_rows(rows: &[i64], device: &Device) -> IntTensor<1> {
+    IntTensor::from_data(TensorData::new(rows.to_vec(), [rows.len()]), device)
+}
+
+/// The largest of each square of 2×2 pixels, `[channels·h·w, n]` to `[channels·(h/2)·(w/2), n]`; rows and columns must be
+/// even. Of equal pixels the upper left one gets the gradient.
+///
+/// ```
+/// use harness_core::backend::{DeviceChoice, Tensor};
+/// use harness_core::op::read_f32;
+/// use papers_kit::gather_conv::max_pool;
+/// use papers_kit::image_set::ImageSize;
+/// let device = DeviceChoice::Cpu.open()?;
+/// let image = Tensor::<2>::from_data([[1.0], [2.0], [5.0], [3.0], [4.0], [0.0], [0.0], [6.0]], &device);
+/// let size = ImageSize { channels: 1, height: 2, width: 4 };
+/// assert_eq!(read_f32(max_pool(image, size)), [4.0, 6.0]);
+/// # Ok::<(), harness_core::Error>(())
+/// ```
+pub fn max_pool(maps: Tensor<2>, size: ImageSize) -> Tensor<2> {
+    let [_, n] = maps.dims();
+    let ImageSize { channels, height, width } = size;
+    let larger = |halves: Tensor<2>| {
+        let half = halves.dims()[1] / 2;
+        halves.clone().narrow(1, 0, half).max_pair(halves.narrow(1, half, half))
+    };
+    let rows = larger(maps.reshape([channels * height / 2, 2 * width * n]));
+    larger(rows.reshape([channels * height / 2 * width / 2, 2 * n]))
 }
 
 /// Images `[n, channels, h, w]` as columns `[channels·h·w, n]`.

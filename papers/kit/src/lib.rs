@@ -21,6 +21,7 @@
 //! | [`knn`] | weighted nearest-neighbour classification |
 //! | [`logistic`] | logistic regression with two classes on the host, by Newton's method |
 //! | [`metrics`] | ROC AUC, average precision, calibration error |
+//! | [`middle`] | means over the middle of three dimensions, fast on the processor |
 //! | [`mlp`] | multi-layer perceptrons |
 //! | [`module_weights`] | a model's parameters as named weights, for stages |
 //! | [`modified_mlp`] | the perceptron whose hidden layers are gated by two encodings of the input |
@@ -58,6 +59,7 @@ pub mod jet;
 pub mod knn;
 pub mod logistic;
 pub mod metrics;
+pub mod middle;
 pub mod mlp;
 pub mod modified_mlp;
 pub mod module_weights;

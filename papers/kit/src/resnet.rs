@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear};
 use burn::tensor::activation::relu;
+use burn::tensor::backend::Backend as _;
 use harness_core::backend::{Backend, Device, Tensor};
 use rand::Rng;
 
@@ -20,15 +21,41 @@ pub enum Mode {
 }
 
 /// Applies a batch norm in the named behaviour, `[n, channels, h, w]`.
+///
+/// As burn's layer, but with one row per image and channel, which is several times as fast on the processor.
 pub fn batch_norm(layer: &BatchNorm<Backend>, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-    match mode {
-        Mode::Train => layer.forward(x),
-        Mode::Evaluate => {
-            let (scale, mean) = running(layer, &x);
-            let channels = layer.beta.dims()[0];
-            (x - mean) * scale + layer.beta.val().reshape([1, channels, 1, 1])
+    let shape @ [n, channels, height, width] = x.dims();
+    let device = x.device();
+    let rows = x.reshape([n * channels, height * width]);
+    // A value per channel, `[1, channels]`, as one per row.
+    let spread = |values: Tensor<2>| match n {
+        1 => values.reshape([channels, 1]),
+        _ => values.repeat_dim(0, n).reshape([n * channels, 1]),
+    };
+    let mean_of = |rows: Tensor<2>| match n {
+        1 => rows.mean_dim(1).reshape([1, channels]),
+        _ => rows.mean_dim(1).reshape([n, channels]).mean_dim(0),
+    };
+    let of_device = |values: Tensor<1>| values.to_device(&device).unsqueeze_dim::<2>(0);
+    let (centred, variance) = match mode {
+        // Tensors without gradients are evaluated, as by burn's layer.
+        Mode::Train if Backend::ad_enabled(&device) => {
+            let mean = mean_of(rows.clone());
+            let centred = rows - spread(mean.clone());
+            let variance = mean_of(centred.clone().square());
+            for (state, new) in [(&layer.running_mean, mean), (&layer.running_var, variance.clone())] {
+                let old = of_device(state.value_sync()) * (1.0 - layer.momentum);
+                state.update((old + new.detach() * layer.momentum).reshape([channels]).detach());
+            }
+            (centred, variance)
         }
-    }
+        Mode::Train | Mode::Evaluate => {
+            let mean = of_device(layer.running_mean.value_sync());
+            (rows - spread(mean), of_device(layer.running_var.value_sync()))
+        }
+    };
+    let scale = layer.gamma.val().unsqueeze_dim::<2>(0) / (variance + layer.epsilon).sqrt();
+    (centred * spread(scale) + spread(layer.beta.val().unsqueeze_dim(0))).reshape(shape)
 }
 
 /// γ/√(σ² + ε) and μ of the running statistics, `[1, channels, 1, 1]`, as tensors that mix with `x`.

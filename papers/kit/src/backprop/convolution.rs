@@ -1,23 +1,27 @@
 //! Convolutions.
 
-use burn::tensor::Slice;
-use harness_core::backend::Tensor;
+use burn::tensor::{IndexingUpdateOp, Slice};
+use harness_core::backend::{Tensor, on_host};
 use harness_core::{Error, Result};
 
 use super::layer::{Layer, ParameterSize, Role, Tape, exactly, weight_and_bias};
+use crate::gather_conv::{patch_rows, upload_rows};
 use crate::image_set::ImageSize;
 use crate::nn::Conv;
 
 /// A convolution of images that stand side by side, as one matrix product with their patches: y = W·P(x) + b.
 ///
 /// P copies, for each input channel and each place in the kernel, a window of the padded image; it is linear, so
-/// ∂/∂x = Pᵀ(Wᵀu), where Pᵀ adds the windows back to where they came from, and ∂/∂W = u·P(x)ᵀ. Windows are slices, not
-/// gathers: their derivative is the same on every device, and fast on all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// ∂/∂x = Pᵀ(Wᵀu), where Pᵀ adds the windows back to where they came from, and ∂/∂W = u·P(x)ᵀ. On a GPU windows are slices,
+/// since the derivative of a gather differs from run to run there; on the processor they are gathered row by row, which
+/// is several times as fast.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Convolution {
     size: Conv,
     image: [usize; 2],
     positions: [usize; 2],
+    /// Where the rows of patches come from; see [`patch_rows`].
+    rows: Vec<i64>,
 }
 
 impl Convolution {
@@ -36,7 +40,7 @@ impl Convolution {
             )));
         }
         let positions = padded.map(|side| (side - size.kernel) / size.stride + 1);
-        Ok(Convolution { size, image, positions })
+        Ok(Convolution { size, image, positions, rows: patch_rows(size, image, positions) })
     }
 
     /// The window of the padded image that a place in the kernel sees.
@@ -73,6 +77,12 @@ impl Convolution {
         let [_, n] = x.dims();
         let [height, width] = self.image;
         let (inputs, [down, across]) = (self.size.inputs, self.positions);
+        if on_host(&x.device()) {
+            let rows = upload_rows(&self.rows, &x.device());
+            let zeros = Tensor::zeros([1, n], &x.device());
+            let patches = Tensor::cat(vec![x, zeros], 0).select(0, rows);
+            return patches.reshape([inputs * self.size.kernel * self.size.kernel, down * across * n]);
+        }
         let padded = match self.size.padding {
             0 => x.reshape([inputs, height, width, n]),
             _ => self.padded(n, &x).slice_assign(self.inside(n), x.reshape([inputs, height, width, n])),
@@ -89,6 +99,13 @@ impl Convolution {
     fn folded(&self, patches: Tensor<2>, n: usize) -> Tensor<2> {
         let ([height, width], [down, across], inputs) = (self.image, self.positions, self.size.inputs);
         let places = self.size.kernel * self.size.kernel;
+        if on_host(&patches.device()) {
+            let pixels = inputs * height * width;
+            let rows = upload_rows(&self.rows, &patches.device());
+            let patches = patches.reshape([inputs * places * down * across, n]);
+            let zeros = Tensor::zeros([pixels + 1, n], &patches.device());
+            return zeros.select_assign(0, rows, patches, IndexingUpdateOp::Add).narrow(0, 0, pixels);
+        }
         let zeros = self.padded(n, &patches);
         let windows = patches.reshape([inputs, places, down * across * n]);
         let mut total = zeros.clone();

@@ -5,6 +5,7 @@ use harness_core::backend::Tensor;
 
 use super::layer::{Layer, ParameterSize, Role, Tape, exactly};
 use crate::image_set::ImageSize;
+use crate::middle;
 
 /// What mean and variance are taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +43,10 @@ impl Norm {
         }
     }
 
-    /// A value per channel, to multiply or add.
-    fn per_channel(&self, parameter: Tensor<2>) -> Tensor<3> {
-        parameter.reshape([self.size.channels, 1, 1])
+    /// Values times one number per channel.
+    fn scaled(&self, values: Tensor<3>, parameter: Tensor<2>) -> Tensor<3> {
+        let shape @ [channels, over, groups] = values.dims();
+        (values.reshape([channels, over * groups]) * parameter).reshape(shape)
     }
 
     /// A sum over all but the channels.
@@ -68,11 +70,11 @@ impl Layer for Norm {
         let [gain, bias] = exactly("parameters", parameters)?;
         let shape = x.dims();
         let grouped = self.grouped(x);
-        let centred = grouped.clone() - grouped.mean_dim(1);
-        let deviation = (centred.clone().square().mean_dim(1) + self.epsilon).sqrt(); // [channels, 1, groups]
-        let normal = centred / deviation.clone();
-        let y = normal.clone() * self.per_channel(gain) + self.per_channel(bias);
-        let [channels, _, groups] = deviation.dims();
+        let [channels, over, groups] = grouped.dims();
+        let centred = grouped.clone() - middle::spread(middle::mean(grouped), over);
+        let deviation = (middle::mean(centred.clone().square()) + self.epsilon).sqrt(); // [channels, 1, groups]
+        let normal = centred / middle::spread(deviation.clone(), over);
+        let y = self.scaled(normal.clone(), gain).reshape([channels, over * groups]) + bias;
         let tape = vec![normal.reshape(shape), deviation.reshape([channels, groups])];
         Ok((y.reshape(shape), tape))
     }
@@ -81,10 +83,11 @@ impl Layer for Norm {
         let [gain, _] = exactly("parameters", parameters)?;
         let [normal, deviation] = exactly("tensors on the tape", tape)?;
         let shape = upstream.dims();
-        let (normal, v) = (self.grouped(normal), self.grouped(upstream) * self.per_channel(gain));
-        let [channels, groups] = deviation.dims();
-        let along = normal.clone() * (v.clone() * normal).mean_dim(1);
-        let gradient = (v.clone() - v.mean_dim(1) - along) / deviation.reshape([channels, 1, groups]);
+        let (normal, v) = (self.grouped(normal), self.scaled(self.grouped(upstream), gain));
+        let [channels, over, groups] = normal.dims();
+        let along = normal.clone() * middle::spread(middle::mean(v.clone() * normal), over);
+        let deviation = middle::spread(deviation.reshape([channels, 1, groups]), over);
+        let gradient = (v.clone() - middle::spread(middle::mean(v), over) - along) / deviation;
         Ok(gradient.reshape(shape))
     }
 

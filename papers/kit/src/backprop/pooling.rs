@@ -42,18 +42,25 @@ impl Layer for AveragePool {
         let (ImageSize { channels, height, width }, out, size) = (self.input, self.output(), self.size);
         let x = x.reshape([channels, height, width, n]);
         let x = x.slice([0..channels, 0..out.height * size, 0..out.width * size, 0..n]);
-        let squares = x.reshape([channels, out.height, size, out.width, size, n]);
-        Ok((squares.mean_dim(2).mean_dim(4).reshape([out.values(), n]), Vec::new()))
+        // Rows of the squares first, then columns: each a sum of neighbouring blocks.
+        let sum = |blocks: Tensor<2>| {
+            let [rows, width] = blocks.dims();
+            let part = width / size;
+            let parts = (0..size).map(|at| blocks.clone().narrow(1, at * part, part));
+            parts.reduce(|sum, part| sum + part).unwrap_or_else(|| Tensor::zeros([rows, part], &blocks.device()))
+        };
+        let rows = sum(x.reshape([channels * out.height, size * out.width * size * n]));
+        let squares = sum(rows.reshape([out.values(), size * n]));
+        Ok((squares / (size * size) as f64, Vec::new()))
     }
 
     fn input_gradient(&self, _parameters: &[Tensor<2>], _tape: &[Tensor<2>], upstream: Tensor<2>) -> Result<Tensor<2>> {
         let [_, n] = upstream.dims();
         let (ImageSize { channels, height, width }, out, size) = (self.input, self.output(), self.size);
         let shared = upstream / (size * size) as f64;
-        let squares = shared.reshape([channels, out.height, 1, out.width, 1, n]);
         let (rows, columns) = (out.height * size, out.width * size);
-        let filled = squares.expand([channels, out.height, size, out.width, size, n]);
-        let filled = filled.reshape([channels, rows, columns, n]);
+        let across = Tensor::cat(vec![shared; size], 1).reshape([channels * out.height, columns * n]);
+        let filled = Tensor::cat(vec![across; size], 1).reshape([channels, rows, columns, n]);
         let gradient = if rows == height && columns == width {
             filled
         } else {

@@ -18,22 +18,24 @@ pub trait Attend {
 /// Scaled dot-product attention in which a query sees its own and earlier keys: softmax(q·k/√d)·v.
 #[derive(Debug, Clone)]
 pub struct CausalSoftmax {
-    /// 0 where a query sees a key, −∞ where it does not, `[1, 1, tokens, tokens]`.
-    mask: Tensor<4>,
+    /// 0 where a query sees a key, −∞ where it does not, `[1, tokens·tokens]`.
+    mask: Tensor<2>,
 }
 
 impl CausalSoftmax {
     /// The operation for sequences of `tokens`. The device is that of the model's weights.
     pub fn new(tokens: usize, device: &Device) -> Self {
         let values = (0..tokens).flat_map(|i| (0..tokens).map(move |k| if k <= i { 0.0 } else { f32::NEG_INFINITY }));
-        let data = TensorData::new(values.collect::<Vec<f32>>(), [1, 1, tokens, tokens]);
+        let data = TensorData::new(values.collect::<Vec<f32>>(), [1, tokens * tokens]);
         CausalSoftmax { mask: Tensor::from_data(data, device) }
     }
 
     fn scores(&self, q: Tensor<4>, k: Tensor<4>) -> Tensor<4> {
-        let [_, _, _, width] = q.dims();
-        let scaled = q / (width as f64).sqrt();
-        scaled.matmul(k.swap_dims(2, 3)) + self.mask.clone()
+        let [batch, heads, tokens, width] = q.dims();
+        let scores = q.matmul(k.swap_dims(2, 3)) / (width as f64).sqrt();
+        // One row per head: the mask is the same for all of them.
+        let rows = scores.reshape([batch * heads, tokens * tokens]) + self.mask.clone();
+        rows.reshape([batch, heads, tokens, tokens])
     }
 }
 

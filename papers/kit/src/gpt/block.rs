@@ -2,8 +2,9 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
+use burn::tensor::TensorData;
 use burn::tensor::activation::relu;
-use harness_core::backend::{Backend, Device, Tensor};
+use harness_core::backend::{Backend, Device, IntTensor, Tensor};
 use rand::Rng;
 
 use super::attend::Attend;
@@ -40,6 +41,29 @@ pub(super) struct Heads {
     pub(super) v: Tensor<4>,
 }
 
+/// Which row of `[batch·tokens·heads, head width]` stands where in `[batch·heads·tokens, head width]`, and back. On the
+/// processor whole rows are copied so several times as fast as by exchanging dimensions and making the result contiguous,
+/// and the same holds for the gradients.
+pub(super) struct HeadOrder {
+    by_head: IntTensor<1>,
+    by_token: IntTensor<1>,
+}
+
+impl HeadOrder {
+    pub(super) fn new([batch, tokens]: [usize; 2], heads: usize, device: &Device) -> Self {
+        // Of dimensions [batch, rows, columns], exchanged: the place of row i, column k is k·rows + i before.
+        let exchanged = |rows: usize, columns: usize| {
+            let places = (0..batch).flat_map(|b| {
+                (0..columns).flat_map(move |k| (0..rows).map(move |i| ((b * rows + i) * columns + k) as i64))
+            });
+            let places: Vec<i64> = places.collect();
+            let count = places.len();
+            IntTensor::from_data(TensorData::new(places, [count]), device)
+        };
+        HeadOrder { by_head: exchanged(tokens, heads), by_token: exchanged(heads, tokens) }
+    }
+}
+
 impl Block {
     pub(super) fn new(config: &GptConfig, rng: &mut impl Rng, device: &Device) -> Self {
         let GptConfig { layers, width, heads, mlp, mlp_kind, norm, bias, init_std, .. } = *config;
@@ -61,13 +85,19 @@ impl Block {
     }
 
     /// What the attention of this block sees of the residual stream.
-    pub(super) fn heads(&self, x: Tensor<2>, [batch, tokens]: [usize; 2], rotary: Option<&Rotary>) -> Heads {
+    pub(super) fn heads(
+        &self,
+        x: Tensor<2>,
+        [batch, tokens]: [usize; 2],
+        order: &HeadOrder,
+        rotary: Option<&Rotary>,
+    ) -> Heads {
         let x = self.before_attention.forward(x);
         // Three products: slices of a joint one would each cost a copy of the whole on the way back.
         let split = |layer: &Linear<Backend>| {
             let [_, width] = layer.weight.dims();
-            let rows = layer.forward(x.clone());
-            rows.reshape([batch, tokens, self.heads, width / self.heads]).swap_dims(1, 2)
+            let rows = layer.forward(x.clone()).reshape([batch * tokens * self.heads, width / self.heads]);
+            rows.select(0, order.by_head.clone()).reshape([batch, self.heads, tokens, width / self.heads])
         };
         let turn = |x| match rotary {
             Some(rotary) => rotary.turn(x),
@@ -77,11 +107,24 @@ impl Block {
     }
 
     /// The residual stream after this block.
-    pub(super) fn forward(&self, x: Tensor<2>, heads: Heads, layer: usize, attention: &dyn Attend) -> Tensor<2> {
+    pub(super) fn forward(
+        &self,
+        x: Tensor<2>,
+        heads: Heads,
+        layer: usize,
+        order: &HeadOrder,
+        attention: &dyn Attend,
+    ) -> Tensor<2> {
         let Heads { q, k, v } = heads;
-        let seen = attention.output(layer, q, k, v).swap_dims(1, 2); // [batch, tokens, heads, head width]
+        let seen = attention.output(layer, q, k, v);
+        let [batch, heads, tokens, width] = seen.dims();
+        let seen = seen.reshape([batch * heads * tokens, width]).select(0, order.by_token.clone());
         let x = x.clone() + self.merge.forward(seen.reshape(x.dims()));
         x.clone() + self.mlp(self.before_mlp.forward(x))
+    }
+
+    pub(super) fn head_count(&self) -> usize {
+        self.heads
     }
 
     fn mlp(&self, x: Tensor<2>) -> Tensor<2> {

@@ -6,7 +6,7 @@ use harness_core::backend::{Backend, Device, IntTensor, Tensor};
 use rand::Rng;
 
 use super::attend::{Attend, CausalSoftmax};
-use super::block::Block;
+use super::block::{Block, HeadOrder};
 use super::norm::Norm;
 use super::rotary::Rotary;
 use super::{GptConfig, Positions};
@@ -120,19 +120,21 @@ impl Gpt {
         let [_, width] = x.dims();
         let mut x = match &self.positions {
             Some(positions) => {
-                let here = positions.val().narrow(0, 0, tokens).unsqueeze_dim::<3>(0);
-                (x.reshape([batch, tokens, width]) + here).reshape([batch * tokens, width])
+                let here = positions.val().narrow(0, 0, tokens).reshape([1, tokens * width]);
+                (x.reshape([batch, tokens * width]) + here).reshape([batch * tokens, width])
             }
             None => x,
         };
+        let order = self.blocks.first().map(|block| HeadOrder::new(size, block.head_count(), &self.device()));
         for (layer, block) in self.blocks.iter().enumerate() {
-            let heads = block.heads(x.clone(), size, rotary.as_ref());
+            let Some(order) = &order else { break };
+            let heads = block.heads(x.clone(), size, order, rotary.as_ref());
             if let Some(trace) = &mut trace {
                 trace.weights.push(attention.weights(layer, heads.q.clone(), heads.k.clone()));
                 trace.keys.push(heads.k.clone());
                 trace.values.push(heads.v.clone());
             }
-            x = block.forward(x, heads, layer, attention);
+            x = block.forward(x, heads, layer, order, attention);
             if let Some(trace) = &mut trace {
                 trace.hidden.push(x.clone().reshape([batch, tokens, width]));
             }

@@ -51,6 +51,8 @@ impl Count {
 /// Results with the paper's arms.
 pub(super) struct Study<'a> {
     pub(super) results: &'a Results,
+    /// The records by cell, those of failed trials too, in the order of the results.
+    by_cell: BTreeMap<Cell, Vec<&'a Record>>,
     /// Name, label and method of each arm, in the order of `paper.yaml`.
     pub(super) arms: Vec<(&'a str, &'a str, Method)>,
     judged_n: usize,
@@ -62,8 +64,25 @@ impl<'a> Study<'a> {
     pub(super) fn new(paper: &'a Paper, results: &'a Results) -> Result<Self> {
         let settings: Settings = serde_json::from_value(paper.profiles.get(results.profile()).settings.clone())
             .map_err(|error| Error::Failed(format!("profiles.{}.settings: {error}", results.profile())))?;
+        // Few cells have many records: each is read once.
+        let mut known: Vec<(&harness_core::cell::Cell, Option<Cell>)> = Vec::new();
+        let mut by_cell: BTreeMap<Cell, Vec<&Record>> = BTreeMap::new();
+        for record in results.records() {
+            let cell = match known.iter().find(|(cell, _)| **cell == record.cell) {
+                Some((_, cell)) => *cell,
+                None => {
+                    let cell = cell_of(record);
+                    known.push((&record.cell, cell));
+                    cell
+                }
+            };
+            if let Some(cell) = cell {
+                by_cell.entry(cell).or_default().push(record);
+            }
+        }
         Ok(Study {
             results,
+            by_cell,
             arms: settings::arms(paper)?,
             judged_n: settings.judged_n,
             probe_step: settings.probe_step as f64,
@@ -95,7 +114,7 @@ impl<'a> Study<'a> {
 
     /// All cells, those of failed trials too.
     pub(super) fn cells(&self) -> BTreeSet<Cell> {
-        self.results.records().iter().filter_map(cell_of).collect()
+        self.by_cell.keys().copied().collect()
     }
 
     /// The cell of a task at which claims are judged: that of the profile's size, else the largest.
@@ -110,11 +129,8 @@ impl<'a> Study<'a> {
     }
 
     /// The finished trials of an arm in a cell.
-    pub(super) fn trials(&self, arm: &str, cell: Cell) -> impl Iterator<Item = &'a Record> {
-        self.results
-            .records()
-            .iter()
-            .filter(move |record| record.finished() && record.arm == arm && cell_of(record) == Some(cell))
+    pub(super) fn trials<'s>(&'s self, arm: &'s str, cell: Cell) -> impl Iterator<Item = &'a Record> + use<'s, 'a> {
+        self.finished(cell).filter(move |record| record.arm == arm)
     }
 
     /// A metric by seed; seeds whose trial did not record it are left out.
@@ -134,8 +150,11 @@ impl<'a> Study<'a> {
 
     /// Whether any finished trial of a cell ran on generated points in place of images.
     pub(super) fn is_generated(&self, cell: Cell) -> bool {
-        let of_cell = |record: &&Record| record.finished() && cell_of(record) == Some(cell);
-        self.results.records().iter().filter(of_cell).any(Record::synthetic)
+        self.finished(cell).any(Record::synthetic)
+    }
+
+    fn finished(&self, cell: Cell) -> impl Iterator<Item = &'a Record> + use<'_, 'a> {
+        self.by_cell.get(&cell).into_iter().flatten().copied().filter(|record| record.finished())
     }
 }
 
