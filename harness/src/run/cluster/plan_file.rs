@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::pack::{Array, Task, TaskKind};
+use crate::run::manifest::Manifest;
 use crate::run::plan::{PaperPlan, Plan, PlannedTrial, Point, Sourced};
 use crate::store::Store;
 
@@ -111,12 +112,12 @@ struct Envelope<'a> {
 impl PlanFile {
     /// Where the plan of a submission lies.
     pub fn path(reports: &Path, run: &str, submission: u32) -> PathBuf {
-        reports.join(run).join(format!("plan-{submission}.json"))
+        Manifest::submitted_folder(reports, run).join(format!("plan-{submission}.json"))
     }
 
     /// The folder of what the tasks of a run print.
     pub fn logs(reports: &Path, run: &str) -> PathBuf {
-        reports.join(run).join("logs")
+        Manifest::submitted_folder(reports, run).join("logs")
     }
 
     /// Writes it, flushed, in whole or not at all. `false` where there is a plan of this number already, which stays.

@@ -183,17 +183,12 @@ pub fn status(reports: &Path, run: &str, store: &Store) -> Result<Status> {
     })
 }
 
-/// The runs below a folder that were submitted to a cluster, oldest first.
-pub fn submitted(reports: &Path) -> Vec<String> {
-    Manifest::runs(reports).into_iter().filter(|run| PlanFile::path(reports, run, 1).is_file()).collect()
-}
-
 /// The run that `--run` names, or the latest that was submitted.
 ///
 /// # Errors
 /// [`Error::Input`] where there is none.
 pub fn choose_submitted(run: Option<&str>, reports: &Path) -> Result<String> {
-    let runs = submitted(reports);
+    let runs = Manifest::submitted(reports);
     match run {
         Some(run) if runs.iter().any(|known| known == run) => Ok(run.to_owned()),
         Some(run) => {

@@ -45,7 +45,7 @@ pub fn submit(
     } else {
         let id = reproduce::claim_id(&places.reports, manifest.started_unix)?;
         let manifest = Manifest { id, ..manifest };
-        manifest.write(&places.reports)?;
+        manifest.write_submitted(&places.reports)?;
         slurm.run = manifest.id;
     }
     let summary = slurm.execute(&plan, &places.store, sink)?;
@@ -90,7 +90,7 @@ pub fn run_of(selection: &Selection, places: &Places, fetcher: &Fetcher) -> Resu
         Manifest::read(&places.reports, run)
             .is_ok_and(|manifest| manifest.papers == papers && manifest.device == selection.device.to_string())
     };
-    status::submitted(&places.reports).into_iter().rev().find(fits).ok_or_else(|| {
+    Manifest::submitted(&places.reports).into_iter().rev().find(fits).ok_or_else(|| {
         Error::Input(format!(
             "no run of this selection, at the code of this binary, was submitted from {}: leave out --resume",
             places.reports.display()

@@ -112,7 +112,9 @@ impl Executor for Slurm {
         if pending.is_empty() {
             return Ok(Summary::default());
         }
-        store.claim()?;
+        if !self.options.dry_run {
+            store.claim()?;
+        }
         let file = self.plan_file(plan, &pending, store)?;
         if self.options.gres.is_none() && matches!(plan.device, DeviceChoice::Cuda(_)) {
             sink.event(&Event::Warning("no --gres is given: the tasks may be given no GPU".into()));
