@@ -2,8 +2,9 @@
 # Submits the smoke profile to a real Slurm of one node on this machine while its tasks are killed and requeued at random,
 # submits again what is lost, and compares results and report with those of a run on one machine.
 # usage: ci/slurm/run.sh [KILLS] [ARGUMENTS OF submit]   (default: 12 all --profile smoke)
-# HARNESS names a binary to use in place of a fresh build; SEED makes the choice of victims the same again, though not the
-# moments at which they die. Exit code 4: Slurm cannot be installed here.
+# HARNESS names a binary to use in place of a fresh build, CALM a folder with the reports of the same run on one machine to
+# compare with; SEED makes the choice of victims the same again, though not the moments at which they die. Exit code 4:
+# Slurm cannot be installed here.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 kills="${1:-12}"
@@ -28,7 +29,13 @@ finish() {
 }
 trap finish EXIT
 
-"$HARNESS" --reports "$folder/calm" reproduce "$@" > "$folder/calm.log" 2>&1 || { cat "$folder/calm.log"; exit 1; }
+if [ -z "${CALM:-}" ]; then
+    CALM="$folder/calm"
+    "$HARNESS" --reports "$CALM" reproduce "$@" > "$folder/calm.log" 2>&1 || { cat "$folder/calm.log"; exit 1; }
+fi
+# What is known of durations is all that the run on the cluster has of the other.
+mkdir -p "$folder/cluster/store"
+cp "$CALM/store/durations.json" "$folder/cluster/store/"
 
 bash ci/slurm/cluster.sh start "$folder/slurm"
 export SLURM_CONF="$folder/slurm/slurm.conf"
@@ -74,6 +81,6 @@ done
 cluster status "$run"
 [ "$done_kills" -gt 0 ] || [ "$kills" = 0 ] || { echo "nothing was killed: all was over too soon"; exit 1; }
 cluster store verify
-bash ci/same-metrics.sh "$folder/calm" "$folder/cluster"
-bash ci/same-verdicts.sh "$folder/calm" "$folder/cluster"
+bash ci/same-metrics.sh "$CALM" "$folder/cluster"
+bash ci/same-verdicts.sh "$CALM" "$folder/cluster"
 echo "$submissions submissions and $done_kills kills ended in the report of a run on one machine"

@@ -226,6 +226,8 @@ fn plan_paper(
     let seeds = selection.seeds.unwrap_or(spec.seeds);
     let code = crate::catalog::code_digest(&paper.slug);
     let mut trials = Vec::new();
+    // One look at the folder: on a file system of a network a look at each file would take as long as the trials.
+    let present = store.present(&paper.slug, profile)?;
     let mut data = Sourced::new();
     for id in spec.grid.iter().flat_map(|block| &block.data) {
         data.insert(id.clone(), sources.find(id)?);
@@ -245,10 +247,8 @@ fn plan_paper(
                     let key = trial.key(code, selection.device.class());
                     let pending = match selection.rerun {
                         Rerun::All => true,
-                        Rerun::Unfinished => !store.has(&paper.slug, profile, &key),
-                        Rerun::Failed => {
-                            !store.has(&paper.slug, profile, &key) && store.has_failed(&paper.slug, profile, &key)
-                        }
+                        Rerun::Unfinished => !present.finished.contains(&key),
+                        Rerun::Failed => !present.finished.contains(&key) && present.failed.contains(&key),
                     };
                     trials.push(PlannedTrial {
                         trial,

@@ -209,7 +209,12 @@ impl Store {
     /// [`StoreError::Read`] where the folder cannot be listed.
     pub fn present(&self, paper: &str, profile: Profile) -> Result<Present, StoreError> {
         let mut present = Present::default();
-        for path in entries(&self.folder(paper, profile))? {
+        let files = match entries(&self.folder(paper, profile)) {
+            // A file in the place of a folder holds no trial; who writes is told.
+            Err(StoreError::Read { source, .. }) if source.kind() == io::ErrorKind::NotADirectory => Vec::new(),
+            files => files?,
+        };
+        for path in files {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if let Some(key) = name.strip_suffix(".failed.json") {
                 present.failed.insert(key.to_owned());
