@@ -50,6 +50,10 @@ done_kills=0
 submissions=1
 while :; do
     in_time
+    # Slurm holds a requeued task back for two minutes, lest a node fails it again and again.
+    for held in $(squeue --noheader --array --states=PENDING --format='%i %r' | awk '$2 == "BeginTime" {print $1}'); do
+        scontrol update "JobId=$held" StartTime=now > /dev/null 2>&1 || true
+    done
     mapfile -t running < <(squeue --noheader --array --states=RUNNING --format='%i %j' | grep -v -- '-report$' | cut -d' ' -f1)
     if [ "$done_kills" -lt "$kills" ] && [ "${#running[@]}" -gt 0 ]; then
         victim="${running[RANDOM % ${#running[@]}]}"
