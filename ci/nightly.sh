@@ -115,7 +115,7 @@ determinism() {
 
 gpu() {
     [ -e ci/gpu.sh ] || lacking "there is no ci/gpu.sh"
-    command -v nvidia-smi > /dev/null && nvidia-smi > /dev/null || lacking "there is no GPU"
+    nvidia-smi > /dev/null 2>&1 || lacking "there is no GPU"
     bash ci/gpu.sh
 }
 
@@ -150,7 +150,8 @@ this_run="$(python3 ci/nightly.py latest "$reports" "$profile")"
 step compare 600 reproduce bash -c "$(inside compare)"
 step decide 14400 reproduce bash -c "$(inside decide)"
 step export 600 reproduce "$HARNESS" export "$this_run" --zip "$reports/run.zip"
-step site 600 reproduce bash ci/site.sh "$reports" "$reports/screenshots" "${options[@]}"
+step site 600 reproduce "$HARNESS" report --site "$reports/site"
+step browser 600 site bash ci/site.sh "$reports" "$reports/screenshots" "${options[@]}"
 step notebooks 3600 build bash -c "$(inside notebooks)"
 step calibration 1800 build bash -c "$(inside calibration)"
 step sample 600 build bash ci/sample.sh "${options[@]}"
