@@ -12,9 +12,9 @@ use harness_core::text::number;
 use harness_core::{Error, Result};
 use serde::Serialize;
 
+use crate::run::executor::local::{self, Options};
 use crate::run::plan::{Plan, Selection};
 use crate::run::progress::Quiet;
-use crate::run::scheduler::{self, Options};
 use crate::store::Store;
 
 /// One set of circumstances.
@@ -148,7 +148,7 @@ fn run(
     }
     let options =
         Options { jobs: workers, cache: bench.cache.clone(), program: None, interrupts: Arc::clone(&bench.interrupts) };
-    let summary = scheduler::run(&plan, &store, &options, &mut Quiet)?;
+    let summary = local::run(&plan, &store, &options, &mut Quiet)?;
     if summary.left > 0 {
         return Err(Error::Failed("the audit was stopped".into()));
     }
@@ -159,7 +159,7 @@ fn run(
             None => store.read_failed(&trial.paper, trial.profile, &planned.key)?,
             found => found,
         };
-        let record = found.ok_or_else(|| Error::Failed(format!("{} left no record", scheduler::name(planned))))?;
+        let record = found.ok_or_else(|| Error::Failed(format!("{} left no record", planned.name())))?;
         trials.insert((trial.arm.clone(), trial.cell.to_string(), trial.seed), record);
     }
     Ok(trials)

@@ -82,7 +82,7 @@ fn a_line_plot_has_its_labels_ticks_band_and_legend() {
         assert!(texts.contains(&expected), "{expected} is not among {texts:?}");
     }
     assert_eq!(svg.matches("<polygon").count(), 1, "one band: the exact curve has none");
-    // Okabe–Ito blue and vermillion, in the order of the lines.
+    // Okabe–Ito blue and vermilion, in the order of the lines.
     assert!(svg.contains("#0072B2") && svg.contains("#D55E00"));
     let width = svg.split("width=\"").nth(1).unwrap().split('"').next().unwrap().parse::<u32>().unwrap();
     assert_eq!(png_size(&drawn.png).0, 2 * width);

@@ -44,6 +44,7 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
                     "slug": paper.slug, "family": paper.family, "version": paper.version, "title": paper.title,
                     "year": paper.year, "arxiv": paper.arxiv, "claims": paper.claims.len(), "arms": paper.arms.len(),
                     "stored_trials": stored(&paper.slug),
+                    "data": paper.data.iter().map(|set| set.id.as_str()).collect::<Vec<_>>(),
                 })
             })
             .collect();

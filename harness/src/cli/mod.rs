@@ -17,9 +17,13 @@ mod new_paper;
 mod places;
 mod report;
 mod reproduce;
+mod selection;
 mod show;
+mod status;
 mod store;
+mod submit;
 mod verify;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -51,6 +55,10 @@ enum Command {
     Data(data::Arguments),
     /// Run experiments, judge claims and write a report.
     Reproduce(reproduce::Arguments),
+    /// Run experiments on a Slurm cluster, as job arrays and a report job.
+    Submit(submit::Arguments),
+    /// Show how far a run is: trials done, running, queued, failed, missing.
+    Status(status::Arguments),
     /// Make the report of a past run again from the store.
     Report(report::Arguments),
     /// Show the chain behind a verdict or a number: trials, seeds, differences, test, digests, machine.
@@ -73,16 +81,16 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Add the skeleton of a paper to this project.
     NewPaper(new_paper::Arguments),
-    /// Run trials for a scheduler (started by `reproduce`).
-    #[command(hide = true)]
-    Worker,
+    /// Carry out a task of a submitted run (started by the cluster), or trials for a scheduler.
+    Worker(worker::Arguments),
 }
 
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
-        Command::Worker => crate::run::worker::serve().map_err(Failure::from).map(|()| ExitCode::SUCCESS),
+        // Started anywhere, it looks for no project.
+        Command::Worker(arguments) => worker::run(arguments),
         command => arguments.places.resolve().and_then(|places| run(command, &places)),
     };
     match outcome {
@@ -97,6 +105,8 @@ fn run(command: &Command, places: &places::Places) -> Result<ExitCode, Failure> 
         Command::Show(arguments) => show::run(arguments, places),
         Command::Data(arguments) => data::run(arguments, places),
         Command::Reproduce(arguments) => reproduce::run(arguments, places),
+        Command::Submit(arguments) => submit::run(arguments, places),
+        Command::Status(arguments) => status::run(arguments, places),
         Command::Report(arguments) => report::run(arguments, places),
         Command::Explain(arguments) => explain::run(arguments, places),
         Command::Compare(arguments) => compare::run(arguments, places),
@@ -108,6 +118,6 @@ fn run(command: &Command, places: &places::Places) -> Result<ExitCode, Failure> 
         Command::Store(arguments) => store::run(arguments, places),
         Command::Doctor(arguments) => doctor::run(arguments, places),
         Command::NewPaper(arguments) => new_paper::run(arguments, places),
-        Command::Worker => Ok(ExitCode::SUCCESS),
+        Command::Worker(arguments) => worker::run(arguments),
     }
 }

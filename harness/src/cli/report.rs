@@ -33,7 +33,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> {
     let mut out = anstream::stdout();
     if arguments.list {
-        for run in Manifest::runs(&places.reports) {
+        for run in Manifest::all(&places.reports) {
             writeln!(out, "{run}")?;
         }
         return Ok(ExitCode::SUCCESS);
@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
 
 /// The run that a user named, or the latest.
 pub fn choose(run: Option<&str>, reports: &Path) -> Result<String, Failure> {
-    let mut runs = Manifest::runs(reports);
+    let mut runs = Manifest::all(reports);
     match run {
         Some(id) if runs.iter().any(|run| run == id) => Ok(id.to_owned()),
         Some(id) => {

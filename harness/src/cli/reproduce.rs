@@ -1,22 +1,19 @@
 //! `harness reproduce`.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use clap::Args;
 use harness_core::backend::DeviceChoice;
-use harness_core::overrides::Override;
-use harness_core::paper::Profile;
 
 use super::Failure;
-use super::device::Asked;
 use super::places::Places;
-use crate::run::plan::{DataMode, Rerun, Selection};
+use super::selection;
+use crate::run::executor::local::{self, Local};
 use crate::run::progress::{self, Json, Sink};
-use crate::run::{machine, planner, reproduce, scheduler};
+use crate::run::{machine, planner, reproduce};
 
 /// Options of `reproduce`.
 #[derive(Args)]
@@ -24,12 +21,8 @@ pub struct Arguments {
     /// Slugs of papers, families, or `all`.
     #[arg(required = true, value_name = "PAPER|FAMILY|all")]
     papers: Vec<String>,
-    /// Which set of sizes: smoke, quick or full.
-    #[arg(long, default_value = "quick")]
-    profile: Profile,
-    /// Number of seeds [default: the profile's].
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=1000))]
-    seeds: Option<i64>,
+    #[command(flatten)]
+    selection: selection::Arguments,
     /// Add seeds where a claim is open, by a sequential test that keeps false verdicts at 5 % in all.
     #[arg(long, conflicts_with_all = ["seeds", "force", "retry_failed"])]
     until_decided: bool,
@@ -42,24 +35,6 @@ pub struct Arguments {
     /// Trials at a time [default: one per core; one on a GPU].
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=1024))]
     jobs: Option<i64>,
-    /// auto, cpu, cuda or cuda:INDEX; auto is the first GPU where build and driver have one, else the CPU.
-    #[arg(long, default_value = "auto")]
-    device: Asked,
-    /// auto (real where it can be had), real or synthetic.
-    #[arg(long, default_value = "auto")]
-    data: DataMode,
-    /// Change a setting: `steps=100`, `arms.z_loss.settings.a=0.5`, `lr_perceptron:limit=50` (may be repeated).
-    #[arg(long = "set", value_name = "[PAPER:]KEY=VALUE")]
-    set: Vec<String>,
-    /// Change settings by a YAML file: slugs, below them keys as in --set.
-    #[arg(long, value_name = "FILE")]
-    settings: Vec<PathBuf>,
-    /// Run finished trials again.
-    #[arg(long, conflicts_with = "retry_failed")]
-    force: bool,
-    /// Run only the trials whose latest run failed.
-    #[arg(long)]
-    retry_failed: bool,
     /// Print events as JSON lines on standard output.
     #[arg(long)]
     json: bool,
@@ -67,38 +42,16 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> {
-    let mut overrides = Vec::new();
-    for file in &arguments.settings {
-        let name = file.display().to_string();
-        let text =
-            std::fs::read_to_string(file).map_err(|error| Failure::input(format!("--settings {name}: {error}")))?;
-        overrides.extend(Override::parse_file(&text, &name)?);
-    }
-    for text in &arguments.set {
-        overrides.push(Override::parse(text)?);
-    }
-    let selection = Selection {
-        papers: crate::catalog::select(&arguments.papers)?,
-        profile: arguments.profile,
-        seeds: arguments.seeds.map(i64::unsigned_abs),
-        data: arguments.data,
-        device: arguments.device.choice,
-        overrides,
-        rerun: match (arguments.force, arguments.retry_failed) {
-            (true, _) => Rerun::All,
-            (_, true) => Rerun::Failed,
-            _ => Rerun::Unfinished,
-        },
-    };
-    arguments.device.choice.open()?;
-    arguments.device.tell();
-    let jobs = match (arguments.jobs, arguments.device.choice) {
+    let selection = arguments.selection.of(&arguments.papers)?;
+    selection.device.open()?;
+    arguments.selection.device.tell();
+    let jobs = match (arguments.jobs, selection.device) {
         (Some(jobs), _) => jobs.unsigned_abs() as usize,
         (None, DeviceChoice::Cpu) => machine::cores(),
         (None, DeviceChoice::Cuda(_)) => 1,
     };
-    let options =
-        scheduler::Options { jobs, cache: places.fetch.cache.clone(), program: None, interrupts: on_signals()? };
+    let options = local::Options { jobs, cache: places.fetch.cache.clone(), program: None, interrupts: on_signals()? };
+    let mut executor = Local { options };
     let mut sink: Box<dyn Sink> = if arguments.json { Box::new(Json) } else { progress::for_people() };
     let run_places = reproduce::Places { reports: places.reports.clone(), store: places.store.clone() };
     let command = command_line();
@@ -108,7 +61,7 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
     });
     let fetcher = places.fetcher();
     let outcome =
-        reproduce::reproduce(&selection, &run_places, &fetcher, &options, &command, until_decided, sink.as_mut())?;
+        reproduce::reproduce(&selection, &run_places, &fetcher, &mut executor, &command, until_decided, sink.as_mut())?;
     if arguments.json {
         Json::line(&outcome.json);
     } else {
@@ -161,6 +114,6 @@ pub fn on_signals() -> Result<Arc<AtomicU8>, Failure> {
 }
 
 /// The command as typed, without the path of the program.
-fn command_line() -> String {
+pub fn command_line() -> String {
     std::iter::once("harness".to_owned()).chain(std::env::args().skip(1)).collect::<Vec<_>>().join(" ")
 }

@@ -72,7 +72,7 @@ fn verify(places: &Places) -> Result<ExitCode, Failure> {
 
 fn gc(dry_run: bool, places: &Places) -> Result<ExitCode, Failure> {
     let mut keep = BTreeSet::new();
-    for id in Manifest::runs(&places.reports) {
+    for id in Manifest::all(&places.reports) {
         // A run that cannot be read may refer to anything: nothing is removed on a guess.
         let manifest = Manifest::read(&places.reports, &id)?;
         keep.extend(manifest.papers.into_iter().flat_map(|paper| paper.keys));

@@ -1,5 +1,7 @@
 //! What is known of the computer.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 /// Operating system, processor and its cores, in a line.
@@ -34,4 +36,9 @@ pub fn status_mb(process: &str, field: &str) -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     let kibibytes: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
     Some(kibibytes / 1024.0)
+}
+
+/// Seconds since 1970 by the wall clock.
+pub fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -5,11 +5,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use harness_core::backend::DeviceChoice;
+use harness_core::cell::Cell;
 use harness_core::data::{DataError, Fetcher};
 use harness_core::overrides::{self, Override};
 use harness_core::paper::{Paper, Profile};
 use harness_core::trial::{DataSource, Trial};
 use harness_core::{Error, PaperReproduction, Result};
+use serde::{Deserialize, Serialize};
 
 use crate::store::Store;
 use crate::store::manifest::ManifestPaper;
@@ -87,7 +89,61 @@ pub struct PlannedTrial {
     pub memory_mb: u64,
     /// Whether it is to be run.
     pub pending: bool,
+    /// Where it stands in its paper's grid.
+    pub point: Point,
+    /// It is to end where the stage of this key is stored.
+    pub until_stage: Option<String>,
 }
+
+impl PlannedTrial {
+    /// `paper/arm [cell] seed n`.
+    pub fn name(&self) -> String {
+        let trial = &self.trial;
+        if trial.cell.is_empty() {
+            format!("{}/{} seed {}", trial.paper, trial.arm, trial.seed)
+        } else {
+            format!("{}/{} [{}] seed {}", trial.paper, trial.arm, trial.cell, trial.seed)
+        }
+    }
+}
+
+/// A place in the grid of a paper's profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Point {
+    /// Index of the block.
+    pub block: usize,
+    /// Index of the cell in its block.
+    pub cell: usize,
+    /// Index of the arm.
+    pub arm: usize,
+    /// The seed.
+    pub seed: u64,
+}
+
+impl Point {
+    /// The trial that stands there; `cell` is the cell of its index. `None` where the paper has no such place.
+    pub fn trial(&self, paper: &Paper, profile: Profile, cell: Cell, data: &Sourced) -> Option<Trial> {
+        let spec = paper.profiles.get(profile);
+        let arm = paper.arms.get(self.arm)?;
+        let block = spec.grid.get(self.block)?;
+        let data = block.data.iter().map(|id| Some((id.clone(), data.get(id)?.clone()))).collect::<Option<_>>()?;
+        Some(Trial {
+            paper: paper.slug.clone(),
+            paper_version: paper.version,
+            profile,
+            arm: arm.name.clone(),
+            cell,
+            seed: self.seed,
+            settings: spec.settings.clone(),
+            arm_settings: arm.settings.clone(),
+            data,
+        })
+    }
+}
+
+/// The source of each data set.
+pub type Sourced = BTreeMap<String, DataSource>;
 
 /// A paper of the plan.
 pub struct PaperPlan {
@@ -97,6 +153,8 @@ pub struct PaperPlan {
     pub paper: Paper,
     /// The overrides that fitted it, as `key=value`.
     pub overrides: Vec<String>,
+    /// Where its data come from.
+    pub data: Sourced,
     /// Its trials.
     pub trials: Vec<PlannedTrial>,
 }
@@ -157,6 +215,7 @@ impl Plan {
                 reproduction: paper.reproduction,
                 paper: paper.paper.clone(),
                 overrides: paper.overrides.clone(),
+                data: paper.data.clone(),
                 trials: kept.collect(),
             }
         });
@@ -181,36 +240,29 @@ fn plan_paper(
     let seeds = selection.seeds.unwrap_or(spec.seeds);
     let code = crate::catalog::code_digest(&paper.slug);
     let mut trials = Vec::new();
-    for block in &spec.grid {
-        let data: BTreeMap<String, DataSource> =
-            block.data.iter().map(|id| Ok((id.clone(), sources.find(id)?))).collect::<Result<_>>()?;
-        for cell in block.cells() {
-            for arm in &paper.arms {
+    // One look at the folder: on a file system of a network a look at each file would take as long as the trials.
+    let present = store.present(&paper.slug, profile)?;
+    let mut data = Sourced::new();
+    for id in spec.grid.iter().flat_map(|block| &block.data) {
+        data.insert(id.clone(), sources.find(id)?);
+    }
+    for (block_at, block) in spec.grid.iter().enumerate() {
+        for (cell_at, cell) in block.cells().into_iter().enumerate() {
+            for (arm_at, arm) in paper.arms.iter().enumerate() {
                 if block.arms.as_ref().is_some_and(|names| !names.contains(&arm.name)) {
                     continue;
                 }
                 for seed in 0..seeds {
-                    let trial = Trial {
-                        paper: paper.slug.clone(),
-                        paper_version: paper.version,
-                        profile,
-                        arm: arm.name.clone(),
-                        cell: cell.clone(),
-                        seed,
-                        settings: spec.settings.clone(),
-                        arm_settings: arm.settings.clone(),
-                        data: data.clone(),
-                    };
+                    let point = Point { block: block_at, cell: cell_at, arm: arm_at, seed };
+                    let Some(trial) = point.trial(&paper, profile, cell.clone(), &data) else { continue };
                     if seed == 0 {
                         reproduction.check(&trial)?;
                     }
                     let key = trial.key(code, selection.device.class());
                     let pending = match selection.rerun {
                         Rerun::All => true,
-                        Rerun::Unfinished => !store.has(&paper.slug, profile, &key),
-                        Rerun::Failed => {
-                            !store.has(&paper.slug, profile, &key) && store.has_failed(&paper.slug, profile, &key)
-                        }
+                        Rerun::Unfinished => !present.finished.contains(&key),
+                        Rerun::Failed => !present.finished.contains(&key) && present.failed.contains(&key),
                     };
                     trials.push(PlannedTrial {
                         trial,
@@ -220,6 +272,8 @@ fn plan_paper(
                         timeout: Duration::from_secs(spec.timeout_s),
                         memory_mb: spec.memory_mb,
                         pending,
+                        point,
+                        until_stage: None,
                     });
                 }
             }
@@ -232,7 +286,7 @@ fn plan_paper(
         .filter(|change| paper != *reproduction.paper() || change.paper.is_some())
         .map(|change| format!("{}={}", change.path, change.value))
         .collect();
-    Ok(PaperPlan { reproduction, paper, overrides, trials })
+    Ok(PaperPlan { reproduction, paper, overrides, data, trials })
 }
 
 /// Where each data set comes from, looked up once.

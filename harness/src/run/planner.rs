@@ -11,11 +11,11 @@ use harness_core::claim::Claim;
 use harness_core::evidence::Evidence;
 use harness_core::sequential::{Schedule, decided, judge_sequentially};
 
+use super::executor::{Executor, Summary};
 use super::judged::JudgedPaper;
 use super::manifest::{ManifestPaper, UntilDecided};
 use super::plan::{PaperPlan, Plan, PlannedTrial, Selection};
 use super::progress::{Event, Sink};
-use super::scheduler::{self, Options, Summary};
 use crate::store::{Durations, Store};
 
 /// The largest number of seeds where the user names none.
@@ -48,13 +48,13 @@ pub fn widest(selection: &Selection, limits: &Limits) -> Selection {
 /// Runs the first look of every paper, then further ones where claims are open.
 ///
 /// # Errors
-/// As [`scheduler::run`], and where a trial file cannot be read.
+/// As [`Executor::execute`], and where a trial file cannot be read.
 pub fn run(
     all: Plan,
     selection: &Selection,
     limits: &Limits,
     store: &Store,
-    options: &Options,
+    executor: &mut dyn Executor,
     sink: &mut dyn Sink,
 ) -> harness_core::Result<Ran> {
     let start = Instant::now();
@@ -77,7 +77,7 @@ pub fn run(
         for planned in plan.papers.iter_mut().flat_map(|paper| &mut paper.trials) {
             planned.pending &= tried.insert(planned.key.clone()) || !planned.pending;
         }
-        let summary = scheduler::run(&plan, store, options, sink)?;
+        let summary = executor.execute(&plan, store, sink)?;
         total.finished += summary.finished;
         total.skipped += summary.skipped;
         total.failed += summary.failed;
@@ -104,7 +104,7 @@ pub fn run(
             }
         }
         let further = all.restricted(store, |paper, planned| wanted(&next, paper, planned));
-        let expected = expected(&further, store) / options.jobs.max(1) as f64;
+        let expected = expected(&further, store) / executor.parallel() as f64;
         let late = limits.budget.is_some_and(|budget| start.elapsed().as_secs_f64() + expected > budget.as_secs_f64());
         let stopped = (late && !open.is_empty()).then_some("the budget allows no further look");
         sink.event(&Event::Look { open: &open, settled, exhausted, stopped });

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use harness_core::record::{Outcome, Record};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::executor::Summary;
 use super::plan::PlannedTrial;
-use super::scheduler::{Summary, name};
 
 /// Something that happened.
 pub enum Event<'a> {
@@ -142,7 +142,7 @@ impl Sink for Bars {
                 if let Ok(style) = ProgressStyle::with_template("  {bar:20} {msg}") {
                     bar.set_style(style);
                 }
-                bar.set_message(name(planned));
+                bar.set_message(planned.name());
                 self.running.insert(planned.key.clone(), bar);
             }
             Event::Progress { planned, done, total } => {
@@ -157,7 +157,7 @@ impl Sink for Bars {
                 }
                 self.overall.inc(1);
                 if let Outcome::Failed { reason } = &record.outcome {
-                    let _ = self.bars.println(format!("failed: {}: {}", name(planned), first_line(reason)));
+                    let _ = self.bars.println(format!("failed: {}: {}", planned.name(), first_line(reason)));
                 }
             }
             Event::Look { open, settled, exhausted, stopped } => {
@@ -210,10 +210,10 @@ impl Sink for Lines {
                 };
                 Self::say(&format!("{pending} trials to run{expected}; {stored} in the store"));
             }
-            Event::Started { planned } => self.running.push(name(planned)),
+            Event::Started { planned } => self.running.push(planned.name()),
             Event::Ended { planned, record } => {
                 self.ended += 1;
-                let ended = name(planned);
+                let ended = planned.name();
                 self.running.retain(|name| *name != ended);
                 if let Outcome::Failed { reason } = &record.outcome {
                     Self::say(&format!("failed: {ended}: {}", first_line(reason)));

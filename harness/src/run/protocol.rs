@@ -14,6 +14,8 @@ pub const PROTOCOL: u32 = 1;
 pub enum Request {
     /// Run a trial.
     Run(Box<Job>),
+    /// Say which stage a trial asks for first, without computing anything.
+    Probe(Box<Job>),
     /// Checkpoint or finish what is running.
     Drain {},
 }
@@ -36,6 +38,8 @@ pub struct Job {
     pub store: std::path::PathBuf,
     /// The data cache.
     pub cache: std::path::PathBuf,
+    /// The trial ends where the stage of this key is stored.
+    pub until_stage: Option<String>,
 }
 
 /// From the worker, on its standard output.
@@ -53,6 +57,8 @@ pub enum Reply {
     Warning(String),
     /// The running trial ended.
     Ended(Box<Ended>),
+    /// The key of the stage that a probed trial asks for before its first step.
+    Probed(Option<String>),
 }
 
 /// How a trial ended inside the worker.
@@ -81,4 +87,6 @@ pub enum How {
     Panicked(String),
     /// It stopped because the user asked for it; nothing is stored but its checkpoint.
     Cancelled,
+    /// It stopped because the stage that was wanted of it is stored.
+    Staged,
 }

@@ -8,11 +8,11 @@ use std::{fs, io};
 use harness_core::data::Fetcher;
 use harness_core::{Error, Result};
 
+use super::executor::{Executor, Summary};
 use super::judged::Judged;
 use super::manifest::{MANIFEST_VERSION, Manifest, ManifestPaper};
 use super::plan::{Plan, Selection};
 use super::progress::Sink;
-use super::scheduler::{self, Summary};
 use super::{machine, planner, versions};
 use crate::report::{self, Earlier, RunReport};
 use crate::store::Store;
@@ -50,13 +50,13 @@ pub fn reproduce(
     selection: &Selection,
     places: &Places,
     fetcher: &Fetcher,
-    options: &scheduler::Options,
+    executor: &mut dyn Executor,
     command: &str,
     until_decided: Option<planner::Limits>,
     sink: &mut dyn Sink,
 ) -> Result<Outcome> {
     let start = Instant::now();
-    let started_unix = scheduler::unix_now();
+    let started_unix = machine::unix_now();
     let mut plan = match &until_decided {
         None => Plan::new(selection, &places.store, fetcher)?,
         Some(limits) => Plan::new(&planner::widest(selection, limits), &places.store, fetcher)?,
@@ -65,9 +65,9 @@ pub fn reproduce(
         sink.event(&super::progress::Event::Warning(format!("data set {set} is generated, not real: {reason}")));
     }
     let (summary, looks) = match &until_decided {
-        None => (scheduler::run(&plan, &places.store, options, sink)?, BTreeMap::new()),
+        None => (executor.execute(&plan, &places.store, sink)?, BTreeMap::new()),
         Some(limits) => {
-            let ran = planner::run(plan, selection, limits, &places.store, options, sink)?;
+            let ran = planner::run(plan, selection, limits, &places.store, executor, sink)?;
             plan = ran.plan;
             (ran.summary, ran.looks)
         }
@@ -152,7 +152,10 @@ fn same_run(a: &Manifest, b: &Manifest) -> bool {
 
 /// Makes the folder of a run under a name that sorts by time: `2026-11-25T17-26-02Z`. Of two runs that start in the
 /// same second each gets its own.
-fn claim_id(reports: &Path, started_unix: u64) -> Result<String> {
+///
+/// # Errors
+/// [`Error::Environment`] where the folder cannot be made.
+pub fn claim_id(reports: &Path, started_unix: u64) -> Result<String> {
     let time = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(started_unix));
     let time = time.to_string().replace(':', "-");
     let refused = |error: io::Error| {

@@ -36,26 +36,30 @@ pub fn serve() -> io::Result<()> {
     let mut out = claim_stdout()?;
     keep_panics();
     let draining = Arc::new(AtomicBool::new(false));
-    let (sender, jobs) = mpsc::channel::<Box<Job>>();
+    let (sender, requests) = mpsc::channel::<Request>();
     let flag = Arc::clone(&draining);
     std::thread::spawn(move || {
         for line in BufReader::new(io::stdin()).lines() {
             match line.ok().and_then(|line| serde_json::from_str(&line).ok()) {
-                Some(Request::Run(job)) => {
-                    if sender.send(job).is_err() {
+                Some(Request::Drain {}) => flag.store(true, Ordering::SeqCst),
+                Some(request) => {
+                    if sender.send(request).is_err() {
                         break;
                     }
                 }
-                Some(Request::Drain {}) => flag.store(true, Ordering::SeqCst),
                 None => break,
             }
         }
         // The scheduler is gone: nobody would store what is still running. Its checkpoint stays.
         std::process::exit(0);
     });
-    while let Ok(job) = jobs.recv() {
-        let ended = run(&job, &mut out, &draining);
-        send(&mut out, &Reply::Ended(Box::new(ended)))?;
+    while let Ok(request) = requests.recv() {
+        let reply = match request {
+            Request::Run(job) => Reply::Ended(Box::new(run(&job, &mut out, &draining))),
+            Request::Probe(job) => Reply::Probed(probe(&job)),
+            Request::Drain {} => continue,
+        };
+        send(&mut out, &reply)?;
     }
     Ok(())
 }
@@ -122,7 +126,68 @@ fn run(job: &Job, out: &mut File, draining: &Arc<AtomicBool>) -> Ended {
         Err(error) => return refuse(How::Failed(error.to_string())),
     };
     let mut host = WorkerHost::new(job, device, out, draining);
-    execute(reproduction, &job.trial, device, &mut host)
+    let ended = execute(reproduction, &job.trial, device, &mut host);
+    if host.staged { Ended { how: How::Staged, ..ended } } else { ended }
+}
+
+/// The key of the stage that a trial asks for before its first step, if it asks for one.
+fn probe(job: &Job) -> Option<String> {
+    let reproduction = crate::catalog::find(&job.trial.paper)?;
+    // Of the device only the class enters the key, and a machine that submits need not have it.
+    let class = job.device.parse::<DeviceChoice>().ok()?.class();
+    let fetcher = Fetcher::new(FetchOptions { offline: true, ..FetchOptions::new(&job.cache) });
+    let mut host = Prober { fetcher, scope: format!("{} {class}", job.code), found: None };
+    execute(reproduction, &job.trial, DeviceChoice::Cpu, &mut host);
+    host.found
+}
+
+/// A host that ends a trial at its first stage or its first step, whatever comes first.
+struct Prober {
+    fetcher: Fetcher,
+    scope: String,
+    found: Option<String>,
+}
+
+impl Host for Prober {
+    fn open(&mut self, id: &str) -> Result<CachedSet> {
+        open(&self.fetcher, id)
+    }
+
+    fn progress(&mut self, _done: u64, _total: u64) {}
+
+    fn interrupt(&self) -> Interrupt {
+        Interrupt::Stop
+    }
+
+    fn save_checkpoint(&mut self, _state: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn load_checkpoint(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn stage_scope(&self) -> String {
+        self.scope.clone()
+    }
+
+    fn load_stage(&mut self, key: &str) -> Result<Option<Vec<u8>>> {
+        self.found.get_or_insert_with(|| key.to_owned());
+        Err(Error::Cancelled)
+    }
+
+    fn store_stage(&mut self, _key: &str, _result: Option<&[u8]>) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn open(fetcher: &Fetcher, id: &str) -> Result<CachedSet> {
+    match fetcher.locate(id)? {
+        Some(set) => Ok(set),
+        None => Err(Error::Environment(format!(
+            "data set `{id}` is no longer in the cache: run the command again to fetch it"
+        ))),
+    }
 }
 
 /// Seconds that `steps` reports of progress of a trial take inside a worker, for `harness bench`.
@@ -144,6 +209,7 @@ pub fn time_progress(trial: &Trial, steps: u64) -> Result<f64> {
         device: device.to_string(),
         store: nowhere.to_owned(),
         cache: nowhere.to_owned(),
+        until_stage: None,
     };
     let mut host = WorkerHost::new(&job, device, &mut out, &Arc::default());
     let mut lab = Lab::new(trial, device.open()?, &mut host);
@@ -219,6 +285,21 @@ struct WorkerHost<'a> {
     last_progress: Option<Instant>,
     /// Locks of the stages that are being computed, the innermost last.
     stage_locks: Vec<File>,
+    /// The trial ends where this stage is stored.
+    until_stage: Option<String>,
+    /// Whether it did.
+    staged: bool,
+}
+
+impl WorkerHost<'_> {
+    /// Ends the trial where the stage that is there now is the one that was wanted of it.
+    fn stop_at_stage(&mut self, key: &str) -> Result<()> {
+        if self.until_stage.as_deref() == Some(key) {
+            self.staged = true;
+            return Err(Error::Cancelled);
+        }
+        Ok(())
+    }
 }
 
 impl<'a> WorkerHost<'a> {
@@ -236,6 +317,8 @@ impl<'a> WorkerHost<'a> {
             scope: format!("{} {}", job.code, device.class()),
             last_progress: None,
             stage_locks: Vec::new(),
+            until_stage: job.until_stage.clone(),
+            staged: false,
         }
     }
 }
@@ -252,12 +335,7 @@ struct Checkpoint {
 
 impl Host for WorkerHost<'_> {
     fn open(&mut self, id: &str) -> Result<CachedSet> {
-        match self.fetcher.locate(id)? {
-            Some(set) => Ok(set),
-            None => Err(Error::Environment(format!(
-                "data set `{id}` is no longer in the cache: run the command again to fetch it"
-            ))),
-        }
+        open(&self.fetcher, id)
     }
 
     fn progress(&mut self, done: u64, total: u64) {
@@ -308,6 +386,7 @@ impl Host for WorkerHost<'_> {
         let path = self.store.stage_path(key);
         let unusable = |error: io::Error| Error::Environment(format!("cannot use {}: {error}", path.display()));
         if let Some(bytes) = read_whole(&path) {
+            self.stop_at_stage(key)?;
             return Ok(Some(bytes));
         }
         if let Some(folder) = path.parent() {
@@ -318,6 +397,7 @@ impl Host for WorkerHost<'_> {
         let lock = File::create(path.with_extension("lock")).map_err(unusable)?;
         let _ = lock.lock();
         if let Some(bytes) = read_whole(&path) {
+            self.stop_at_stage(key)?;
             return Ok(Some(bytes));
         }
         self.stage_locks.push(lock);
@@ -332,7 +412,7 @@ impl Host for WorkerHost<'_> {
                 .map_err(|error| Error::Environment(format!("cannot write {}: {error}", path.display())))?;
         }
         drop(lock);
-        Ok(())
+        if result.is_some() { self.stop_at_stage(key) } else { Ok(()) }
     }
 }
 

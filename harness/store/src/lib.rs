@@ -114,6 +114,15 @@ pub struct Contents {
     pub damaged: Vec<StoreError>,
 }
 
+/// The keys of the trials of one paper and profile that are in a store.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Present {
+    /// Finished or skipped.
+    pub finished: BTreeSet<String>,
+    /// Failed the last time; a trial that finished elsewhere meanwhile may be in both.
+    pub failed: BTreeSet<String>,
+}
+
 impl Store {
     /// The store below `root`, which need not exist yet.
     pub fn at(root: impl Into<PathBuf>) -> Self {
@@ -198,6 +207,28 @@ impl Store {
     /// too: it is named when it is read, and a run that tried to replace it would lose its result.
     pub fn has(&self, paper: &str, profile: Profile, key: &str) -> bool {
         self.path(paper, profile, key).exists()
+    }
+
+    /// The keys of a paper's trials that are there, by one look at the folder instead of one at each file.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`] where the folder cannot be listed.
+    pub fn present(&self, paper: &str, profile: Profile) -> Result<Present, StoreError> {
+        let mut present = Present::default();
+        let files = match entries(&self.folder(paper, profile)) {
+            // A file in the place of a folder holds no trial; who writes is told.
+            Err(StoreError::Read { source, .. }) if source.kind() == io::ErrorKind::NotADirectory => Vec::new(),
+            files => files?,
+        };
+        for path in files {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if let Some(key) = name.strip_suffix(".failed.json") {
+                present.failed.insert(key.to_owned());
+            } else if let Some(key) = name.strip_suffix(".json") {
+                present.finished.insert(key.to_owned());
+            }
+        }
+        Ok(present)
     }
 
     /// Whether the latest run of the trial failed.

@@ -1,4 +1,7 @@
 //! `run.json`: what a run was, so that its report can be made again from the store alone.
+//!
+//! That of a finished run lies in its report. A run that was submitted to a cluster has one from the start, beside its plans
+//! in `cluster/<run>`: a report is replaced as a whole and holds nothing else.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,6 +15,9 @@ use crate::atomic;
 
 /// The version of [`Manifest`] that this build writes.
 pub const MANIFEST_VERSION: u32 = 1;
+
+/// The folder of submitted runs, below that of reports.
+const SUBMITTED: &str = "cluster";
 
 /// A run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,14 +81,27 @@ impl Manifest {
         reports.join(id).join("run.json")
     }
 
-    /// Reads the manifest of a run.
+    /// Where a submitted run keeps its manifest, its plans and what its tasks print.
+    pub fn submitted_folder(reports: &Path, id: &str) -> PathBuf {
+        reports.join(SUBMITTED).join(id)
+    }
+
+    /// Reads the manifest of a run, that of its report where there is one.
     ///
     /// # Errors
     /// [`Error::Input`] where there is no such run, or it was written by another version.
     pub fn read(reports: &Path, id: &str) -> Result<Self> {
         let path = Self::path(reports, id);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| Error::Input(format!("there is no run `{id}`: {}: {error}", path.display())))?;
+        let submitted = Self::submitted_folder(reports, id).join("run.json");
+        let (path, text) = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && submitted.is_file() => {
+                let text = std::fs::read_to_string(&submitted);
+                (submitted, text)
+            }
+            text => (path, text),
+        };
+        let text =
+            text.map_err(|error| Error::Input(format!("there is no run `{id}`: {}: {error}", path.display())))?;
         serde_json::from_str(&text).map_err(|error| {
             Error::Input(format!(
                 "{} cannot be read ({error}); it may be of another version: run `harness reproduce` again",
@@ -91,28 +110,54 @@ impl Manifest {
         })
     }
 
-    /// Writes it.
+    /// Writes it into the run's report.
     ///
     /// # Errors
     /// [`Error::Environment`] where it cannot be written.
     pub fn write(&self, reports: &Path) -> Result<()> {
-        let path = Self::path(reports, &self.id);
+        self.write_to(&Self::path(reports, &self.id))
+    }
+
+    /// Writes it for a run that is submitted.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] where it cannot be written.
+    pub fn write_submitted(&self, reports: &Path) -> Result<()> {
+        self.write_to(&Self::submitted_folder(reports, &self.id).join("run.json"))
+    }
+
+    fn write_to(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_vec_pretty(self).map_err(|error| Error::Failed(error.to_string()))?;
-        atomic::write(&path, &text)
+        atomic::write(path, &text)
             .map_err(|error| Error::Environment(format!("cannot write {}: {error}", path.display())))
     }
 
-    /// The runs below a folder, oldest first.
+    /// The runs below a folder that have a report, oldest first.
     pub fn runs(reports: &Path) -> Vec<String> {
-        let mut runs: Vec<String> = std::fs::read_dir(reports)
-            .map(|entries| {
-                entries
-                    .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-                    .filter(|id| Self::path(reports, id).is_file())
-                    .collect()
-            })
-            .unwrap_or_default();
-        runs.sort();
-        runs
+        names(reports, |id| Self::path(reports, id).is_file())
     }
+
+    /// The runs that were submitted to a cluster, oldest first.
+    pub fn submitted(reports: &Path) -> Vec<String> {
+        let folder = reports.join(SUBMITTED);
+        names(&folder, |id| folder.join(id).join("run.json").is_file())
+    }
+
+    /// All runs, those that were submitted and have no report yet too, oldest first.
+    pub fn all(reports: &Path) -> Vec<String> {
+        let mut all = Self::runs(reports);
+        all.extend(Self::submitted(reports));
+        all.sort();
+        all.dedup();
+        all
+    }
+}
+
+/// The entries of a folder that fit, sorted.
+fn names(folder: &Path, fits: impl Fn(&str) -> bool) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|name| fits(name)).collect();
+    names.sort();
+    names
 }

@@ -1,4 +1,4 @@
-//! Starts workers, hands out trials, and survives whatever happens to either.
+//! This machine: starts workers, hands out trials, and survives whatever happens to either.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -9,17 +9,18 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use harness_core::lab::Notebook;
 use harness_core::record::{Cost, Outcome, Provenance, Record};
 use harness_report::printable::acts;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::machine;
-use super::plan::{Plan, PlannedTrial};
-use super::progress::{Event, Sink};
-use super::protocol::{Ended, How, Job, PROTOCOL, Reply, Request};
+use super::{Executor, Summary};
+use crate::run::machine;
+use crate::run::plan::{Plan, PlannedTrial};
+use crate::run::progress::{Event, Sink};
+use crate::run::protocol::{Ended, How, Job, PROTOCOL, Reply, Request};
 use crate::store::{Durations, Store, StoreError};
 
 /// How long a worker has between being asked and being made to go.
@@ -43,17 +44,20 @@ pub struct Options {
     pub interrupts: Arc<AtomicU8>,
 }
 
-/// What became of the pending trials.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Summary {
-    /// Ran to their end.
-    pub finished: usize,
-    /// Declined to run.
-    pub skipped: usize,
-    /// Did not come to their end.
-    pub failed: usize,
-    /// Were not started or stopped half-way, because the user asked to stop.
-    pub left: usize,
+/// Runs trials in worker processes of this machine.
+pub struct Local {
+    /// How.
+    pub options: Options,
+}
+
+impl Executor for Local {
+    fn execute(&mut self, plan: &Plan, store: &Store, sink: &mut dyn Sink) -> harness_core::Result<Summary> {
+        Ok(run(plan, store, &self.options, sink)?)
+    }
+
+    fn parallel(&self) -> usize {
+        self.options.jobs.max(1)
+    }
 }
 
 /// Runs the pending trials of a plan; each result is stored as soon as it is there.
@@ -168,6 +172,8 @@ impl<'a> Scheduler<'a> {
                 Ok(Message::Reply(id, Reply::Warning(text))) => self.warning(id, &text, sink),
                 Ok(Message::Reply(id, Reply::Ended(ended))) => self.ended(id, *ended, durations, sink)?,
                 Ok(Message::Gone(id, garbage)) => self.gone(id, garbage, sink)?,
+                // Nobody here probes.
+                Ok(Message::Reply(_, Reply::Probed(_))) => {}
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
@@ -224,7 +230,7 @@ impl<'a> Scheduler<'a> {
                 }
                 Err(error) => {
                     let reason = format!("no worker process could be started: {error}");
-                    return self.store_failure(planned, reason, Cost::default(), unix_now(), sink);
+                    return self.store_failure(planned, reason, Cost::default(), machine::unix_now(), sink);
                 }
             },
         };
@@ -236,6 +242,7 @@ impl<'a> Scheduler<'a> {
             device: self.plan.device.to_string(),
             store: self.store.root().to_owned(),
             cache: self.options.cache.clone(),
+            until_stage: planned.until_stage.clone(),
         };
         let worker = &mut self.workers[index];
         // A worker that died meanwhile says so through `Gone`, which fails the trial with its reason.
@@ -243,7 +250,7 @@ impl<'a> Scheduler<'a> {
         worker.running = Some(Running {
             waiting,
             since: Instant::now(),
-            started_unix: unix_now(),
+            started_unix: machine::unix_now(),
             expired: None,
             early_memory: None,
         });
@@ -317,7 +324,7 @@ impl<'a> Scheduler<'a> {
             Some(early) if resident > 2.0 * early && resident > early + 512.0 => {
                 sink.event(&Event::Warning(format!(
                     "{}: memory grows with the steps, from {early:.0} to {resident:.0} MiB by step {done} of {total}",
-                    name(planned)
+                    planned.name()
                 )));
                 running.early_memory = Some(f64::INFINITY);
             }
@@ -327,7 +334,7 @@ impl<'a> Scheduler<'a> {
 
     fn warning(&mut self, id: u64, text: &str, sink: &mut dyn Sink) {
         if let Some(running) = self.worker(id).and_then(|worker| worker.running.as_ref()) {
-            let text = format!("{}: {}", name(running.waiting.planned), harmless(text));
+            let text = format!("{}: {}", running.waiting.planned.name(), harmless(text));
             sink.event(&Event::Warning(text));
         }
     }
@@ -350,6 +357,10 @@ impl<'a> Scheduler<'a> {
         };
         let outcome = match ended.how {
             How::Cancelled => None,
+            How::Staged => {
+                self.summary.finished += 1;
+                None
+            }
             How::Finished => Some(Outcome::Finished),
             How::Skipped(reason) => Some(Outcome::Skipped { reason: harmless(&reason) }),
             How::Failed(reason) | How::Panicked(reason) => {
@@ -384,7 +395,7 @@ impl<'a> Scheduler<'a> {
             self.parallel = (self.parallel / 2).max(1);
             sink.event(&Event::Warning(format!(
                 "{} was killed, probably for want of memory: trying once more with {} at a time",
-                name(planned),
+                planned.name(),
                 self.parallel
             )));
             self.queue.push_front(Waiting { planned, retried: true });
@@ -574,19 +585,4 @@ fn death(status: ExitStatus, printed: &str) -> String {
         (None, Some(code)) => format!("the worker ended with exit code {code} in the middle of the trial"),
         (None, None) => "the worker ended in the middle of the trial".into(),
     }
-}
-
-/// `paper/arm [cell] seed n`.
-pub fn name(planned: &PlannedTrial) -> String {
-    let trial = &planned.trial;
-    if trial.cell.is_empty() {
-        format!("{}/{} seed {}", trial.paper, trial.arm, trial.seed)
-    } else {
-        format!("{}/{} [{}] seed {}", trial.paper, trial.arm, trial.cell, trial.seed)
-    }
-}
-
-/// Seconds since 1970 by the wall clock.
-pub fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
