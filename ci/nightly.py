@@ -1,7 +1,7 @@
 """What ci/nightly.sh asks of runs.
 
 usage: ci/nightly.py latest REPORTS PROFILE        the latest run of a profile that did not add seeds
-       ci/nightly.py sets PAPER...                  data sets of papers; standard input: harness list --json
+       ci/nightly.py sets PROFILE PAPER...          data sets of papers; standard input: harness list --json
        ci/nightly.py summary REPORTS LOGS LAST THIS the night in Markdown
 """
 
@@ -25,13 +25,11 @@ def latest(reports, profile):
             return
 
 
-def sets(names):
-    papers = json.load(sys.stdin)
-    papers = papers["papers"] if isinstance(papers, dict) else papers
+def sets(profile, *names):
     wanted = set()
-    for paper in papers:
+    for paper in json.load(sys.stdin):
         if "all" in names or paper["slug"] in names or paper["family"] in names:
-            wanted.update(paper["data"])
+            wanted.update(paper["data"][profile])
     print(" ".join(sorted(wanted)))
 
 
@@ -128,7 +126,7 @@ def summary(reports, logs, last, this):
 
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:] or [""]
-    commands = {"latest": latest, "sets": lambda *names: sets(names), "summary": summary}
+    commands = {"latest": latest, "sets": sets, "summary": summary}
     if command not in commands:
         sys.exit(__doc__)
     commands[command](*arguments)

@@ -71,7 +71,7 @@ fetch() {
     local sets
     [ "$data" != synthetic ] || lacking "data are generated"
     # The data sets of the selected papers, as the papers name them.
-    sets="$("$HARNESS" list --json | python3 ci/nightly.py sets "${papers[@]}")"
+    sets="$("$HARNESS" list --json | python3 ci/nightly.py sets "$profile" "${papers[@]}")"
     # shellcheck disable=SC2086
     [ -z "$sets" ] || "$HARNESS" data fetch $sets
 }

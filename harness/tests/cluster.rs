@@ -377,6 +377,17 @@ fn only_what_is_lost_is_submitted_again() {
 }
 
 #[test]
+fn trials_make_up_for_a_lost_task_of_stages() {
+    let cluster = Cluster::new();
+    cluster.run("submit stages --profile smoke").code(0);
+    let jobs = cluster.jobs();
+    assert_eq!((jobs.len(), jobs[1].after()), (3, BTreeSet::from([jobs[0].id])));
+    cluster.carry_out(&jobs, |job, _| job.id == jobs[0].id);
+    assert_eq!(cluster.counts(), [4, 0, 0, 0, 0]);
+    assert_eq!(cluster.bench.results(), Bench::undisturbed("reproduce stages --profile smoke"));
+}
+
+#[test]
 fn what_is_in_the_queue_is_not_submitted_again() {
     let cluster = Cluster::new();
     cluster.run("submit passes --profile smoke --task-time 1s").code(0);

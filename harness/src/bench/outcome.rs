@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::measured::Measured;
-use crate::run::{machine, scheduler, versions};
+use crate::run::{machine, versions};
 
 /// The version of [`Outcome`] that this build writes.
 pub const OUTCOME_VERSION: u32 = 1;
@@ -46,7 +46,7 @@ impl Where {
             threads: 1,
             harness: env!("CARGO_PKG_VERSION").to_owned(),
             dependencies: versions::of_this_build(),
-            started_unix: scheduler::unix_now(),
+            started_unix: machine::unix_now(),
         }
     }
 }

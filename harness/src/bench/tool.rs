@@ -11,12 +11,13 @@ use tempfile::TempDir;
 
 use super::measured::Measured;
 use super::{repeated, simulate};
+use crate::run::executor::local;
 use crate::run::judged::Judged;
 use crate::run::manifest::Manifest;
 use crate::run::plan::{DataMode, Plan, Rerun, Selection};
 use crate::run::progress::Quiet;
 use crate::run::reproduce::{self, Places};
-use crate::run::{machine, scheduler, worker};
+use crate::run::{machine, worker};
 use crate::store::Store;
 
 /// The paper with the fastest trials, of the normal build and of the one with fixtures.
@@ -51,12 +52,13 @@ impl Place {
 
     fn reproduce(&self, selection: &Selection) -> Result<reproduce::Outcome> {
         let command = "harness bench";
-        reproduce::reproduce(selection, &self.places, &self.fetcher(), &options(), command, None, &mut Quiet)
+        let mut executor = local::Local { options: options() };
+        reproduce::reproduce(selection, &self.places, &self.fetcher(), &mut executor, command, None, &mut Quiet)
     }
 }
 
-fn options() -> scheduler::Options {
-    scheduler::Options { jobs: 1, cache: std::env::temp_dir(), program: None, interrupts: Arc::default() }
+fn options() -> local::Options {
+    local::Options { jobs: 1, cache: std::env::temp_dir(), program: None, interrupts: Arc::default() }
 }
 
 fn paper() -> Result<&'static dyn PaperReproduction> {
@@ -86,7 +88,7 @@ pub fn trials(seconds: f64) -> Result<Vec<Measured>> {
         let per_seed = place.plan(&selection(1)?)?.trials().count();
         let plan = place.plan(&selection(simulate::seeds_for(TRIALS, per_seed))?)?;
         let start = Instant::now();
-        scheduler::run(&plan, &place.places.store, &options(), &mut Quiet)?;
+        local::run(&plan, &place.places.store, &options(), &mut Quiet)?;
         let elapsed = start.elapsed().as_secs_f64();
         let records = place.places.store.contents()?.records;
         let finished = records.iter().filter(|record| record.finished()).count();
@@ -119,7 +121,7 @@ pub fn stored(count: usize, seconds: f64) -> Result<Vec<Measured>> {
     let (real, place) = (Place::new()?, Place::new()?);
     let templates = real.plan(&selection(1)?)?;
     let per_seed = templates.trials().count();
-    scheduler::run(&templates, &real.places.store, &options(), &mut Quiet)?;
+    local::run(&templates, &real.places.store, &options(), &mut Quiet)?;
     let selection = selection(simulate::seeds_for(count, per_seed))?;
     let templates = simulate::Templates::of(&real.places.store)?;
     simulate::fill(&place.plan(&selection)?, &templates, &place.places.store, |_| {})?;

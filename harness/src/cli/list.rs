@@ -1,12 +1,12 @@
 //! `harness list`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
-use harness_core::paper::Family;
+use harness_core::paper::{Family, Paper, Profile};
 
 use super::Failure;
 use super::layout::{WIDTH, wrap};
@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
                     "slug": paper.slug, "family": paper.family, "version": paper.version, "title": paper.title,
                     "year": paper.year, "arxiv": paper.arxiv, "claims": paper.claims.len(), "arms": paper.arms.len(),
                     "stored_trials": stored(&paper.slug),
-                    "data": paper.data.iter().map(|set| set.id.as_str()).collect::<Vec<_>>(),
+                "data": data_of(paper),
                 })
             })
             .collect();
@@ -67,4 +67,13 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
     let word = if papers.len() == 1 { "paper" } else { "papers" };
     writeln!(out, "\n{} {word}; `harness show PAPER` tells more", papers.len())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The data sets that each profile of a paper opens.
+fn data_of(paper: &Paper) -> BTreeMap<&'static str, BTreeSet<&str>> {
+    let of = |profile: Profile| {
+        let blocks = &paper.profiles.get(profile).grid;
+        (profile.name(), blocks.iter().flat_map(|block| &block.data).map(String::as_str).collect())
+    };
+    [Profile::Smoke, Profile::Quick, Profile::Full].map(of).into()
 }

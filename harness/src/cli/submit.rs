@@ -81,8 +81,8 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
     if !arguments.dry_run {
         slurm::check()?;
     }
-    let device = arguments.selection.device;
-    if let (DeviceChoice::Cuda(_), false) = (device, cfg!(feature = "cuda")) {
+    let device = arguments.selection.device.choice;
+    if let (DeviceChoice::Cuda(_), false) = (device, cfg!(feature = "cuda-exact")) {
         // Says how to build it. A build with CUDA need not find a GPU where it submits.
         device.open()?;
     }

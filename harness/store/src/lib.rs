@@ -261,7 +261,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Write`].
-    pub(crate) fn write_unflushed(&self, record: &Record) -> Result<(), StoreError> {
+    pub fn write_unflushed(&self, record: &Record) -> Result<(), StoreError> {
         let path = self.path_of(record);
         let written = seal(record).and_then(|bytes| {
             std::fs::create_dir_all(self.folder(&record.paper, record.profile))?;

@@ -85,7 +85,7 @@ pub fn resume(run: &str, places: &Places, slurm: &mut Slurm, sink: &mut dyn Sink
 /// # Errors
 /// [`Error::Input`] where there is none; whatever planning refuses.
 pub fn run_of(selection: &Selection, places: &Places, fetcher: &Fetcher) -> Result<String> {
-    let papers = Manifest::papers_of(&Plan::new(selection, &places.store, fetcher)?);
+    let papers = Plan::new(selection, &places.store, fetcher)?.manifest_papers();
     let fits = |run: &String| {
         Manifest::read(&places.reports, run)
             .is_ok_and(|manifest| manifest.papers == papers && manifest.device == selection.device.to_string())
@@ -112,6 +112,6 @@ fn manifest(plan: &Plan, command: &str) -> Manifest {
         harness: env!("CARGO_PKG_VERSION").to_owned(),
         stand_ins: plan.stand_ins.clone(),
         dependencies: versions::of_this_build(),
-        papers: Manifest::papers_of(plan),
+        papers: plan.manifest_papers(),
     }
 }
