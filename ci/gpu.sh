@@ -6,10 +6,11 @@
 #   HARNESS_GPU_FULL="a b c"   papers of the full profile [default: lr_perceptron causal_pinn apre_outlier]
 #   HARNESS_GPU_SCALE=2        all time limits times this [default: 1, about 90 minutes at most]
 #   HARNESS_GPU_STEPS="doctor verify"   only these steps
+#   BENCH_PYTHON=/path/to/python    an interpreter that has PyTorch with CUDA, to time beside it
 # shellcheck disable=SC2016 # the commands of steps are expanded by the shells that run them
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ $# = 1 ] || { sed -n '2,8s/^# //p' "$0"; exit 2; }
+[ $# = 1 ] || { sed -n '2,9s/^# //p' "$0"; exit 2; }
 mkdir -p "$1"
 out="$(cd "$1" && pwd)"
 full="${HARNESS_GPU_FULL:-lr_perceptron causal_pinn apre_outlier}"
@@ -76,8 +77,17 @@ for jobs in 1 2 4 8; do
 done
 step memory 1 bash -c 'nvidia-smi --query-gpu=memory.used,memory.total,utilization.gpu --format=csv | tee "$out/memory.csv"'
 
-step bench 10 bash -c '"$fast" bench --device cuda --json > "$out/bench.json"'
-step pytorch 15 bash ci/bench/compare.sh --device cuda "$out/pytorch"
+step bench 10 "$fast" bench --device cuda --output "$out/bench.json"
+# Beside PyTorch, eager and compiled, where an interpreter that has it with CUDA is named.
+if [ -n "${BENCH_PYTHON:-}" ]; then
+    for mode in eager compiled; do
+        export mode
+        step "pytorch-$mode" 15 bash -c '
+            options=(--python "$BENCH_PYTHON" --device cuda --json "$out/pytorch-$mode.json")
+            [ "$mode" = eager ] || options+=(--compile)
+            python3 ci/bench/compare.py "$fast" "${options[@]}" > "$out/pytorch-$mode.md"'
+    done
+fi
 
 step build-exact 30 bash -c 'build cuda-exact'
 if [ -x "$exact" ]; then
@@ -86,7 +96,7 @@ if [ -x "$exact" ]; then
         for paper in $("$exact" list --json | grep -o "\"slug\":\"[a-z0-9_]*\"" | cut -d\" -f4); do
             timeout 180 "$exact" audit "$paper" --profile smoke --json > "$out/audit-exact-$paper.json" || echo "$paper: code $?"
         done'
-    step bench-exact 10 bash -c '"$exact" bench --device cuda --json > "$out/bench-exact.json"'
+    step bench-exact 10 "$exact" bench --device cuda --output "$out/bench-exact.json"
 fi
 
 python3 - "$out" <<'PYTHON'
@@ -149,8 +159,8 @@ text += ["## Repeatability, exact build", "", *repeats("audit-exact-")]
 
 def medians(name):
     try:
-        steps = json.loads((out / name).read_text())["steps"]
-        return {step["name"]: step["median_ms"] for step in steps if step.get("median_ms") is not None}
+        measured = json.loads((out / name).read_text())["measured"]
+        return {one["name"]: 1000 * one["median_s"] for one in measured}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -163,8 +173,8 @@ if fast:
         ratio = "" if other is None else f"{other / value:.2f}"
         text.append(f"| {name} | {value:.3f} | {'' if other is None else f'{other:.3f}'} | {ratio} |")
     text.append("")
-for file in sorted((out / "pytorch").glob("*.md")) if (out / "pytorch").is_dir() else []:
-    text += [file.read_text().rstrip(), ""]
+for file in sorted(out.glob("pytorch-*.md")):
+    text += [f"## Beside PyTorch, {file.stem.removeprefix('pytorch-')}", "", file.read_text().rstrip(), ""]
 (out / "gpu.md").write_text("\n".join(text) + "\n")
 print(out / "gpu.md")
 PYTHON

@@ -5,7 +5,8 @@ Each round times every step for a short while on either side, the sides in alter
 machine does hits both alike. A round's ratio is our median by PyTorch's. Printed are the median of the rounds' ratios
 with a 95 % bootstrap interval over rounds, and the geometric mean over steps.
 
-usage: compare.py HARNESS --python PYTHON [--rounds N] [--seconds S] [--core K] [--only STEP,…] [--json FILE]
+usage: compare.py HARNESS --python PYTHON [--device cuda] [--compile] [--rounds N] [--seconds S] [--core K]
+                  [--only STEP,…] [--json FILE]
 
 PYTHON is one that has PyTorch. Needs nothing but the standard library itself.
 """
@@ -54,7 +55,7 @@ def geometric_mean(values):
 def markdown(result):
     lines = [
         f"{result['date']}, {result['machine']}, load {result['load'][0]:.1f} before and {result['load'][1]:.1f} after; "
-        f"PyTorch {result['torch']}, one thread each, {result['rounds']} rounds.",
+        f"PyTorch {result['torch']}, {result['device']}, one thread each, {result['rounds']} rounds.",
         "",
         "| step | harness, ms | PyTorch, ms | harness / PyTorch | 95 % interval |",
         "| --- | --- | --- | --- | --- |",
@@ -73,6 +74,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("harness", help="the binary")
     parser.add_argument("--python", required=True, help="an interpreter that has PyTorch")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda on a machine with a GPU")
+    parser.add_argument("--compile", action="store_true", help="PyTorch with torch.compile instead of eager")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--core", type=int, default=0)
@@ -87,10 +90,11 @@ def main():
     for turn in range(arguments.rounds):
         print(f"round {turn + 1} of {arguments.rounds}", file=sys.stderr)
         for name in names:
-            seconds = ["--seconds", str(arguments.seconds)]
+            seconds = ["--seconds", str(arguments.seconds), "--device", arguments.device]
+            compiled = ["--compile"] if arguments.compile else []
             sides = [
                 (ours, [arguments.harness, "bench", "one", name, *seconds]),
-                (theirs, [arguments.python, str(HERE / "steps.py"), name, *seconds]),
+                (theirs, [arguments.python, str(HERE / "steps.py"), name, *seconds, *compiled]),
             ]
             for times, command in sides if turn % 2 == 0 else reversed(sides):
                 printed = timed(command, arguments.core)
@@ -113,7 +117,8 @@ def main():
         "date": datetime.date.today().isoformat(),
         "machine": f"{processor()}, {os.cpu_count()} cores",
         "load": load + [os.getloadavg()[0]],
-        "torch": torch,
+        "torch": torch + (" compiled" if arguments.compile else " eager"),
+        "device": arguments.device,
         "rounds": arguments.rounds,
         "seconds": arguments.seconds,
         "core": arguments.core,

@@ -1,4 +1,4 @@
-"""The training steps of `harness bench` in plain PyTorch: same shapes, same optimisers, eager mode.
+"""The training steps of `harness bench` in plain PyTorch: same shapes, same optimisers, eager mode unless `--compile`.
 
 Each function builds a model and one batch and returns a function that takes one step and returns the loss. Sizes are
 those of `papers/bench/src`.
@@ -12,14 +12,23 @@ from torch import nn
 
 
 def pixels(*shape):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+    values = torch.rand(*shape, generator=torch.Generator("cpu").manual_seed(0), device="cpu")
+    return values.to(torch.get_default_device())
 
 
 def labels(count, classes):
-    return torch.randint(classes, (count,), generator=torch.Generator().manual_seed(1))
+    values = torch.randint(classes, (count,), generator=torch.Generator("cpu").manual_seed(1), device="cpu")
+    return values.to(torch.get_default_device())
+
+
+# Whether losses go through torch.compile.
+compiled = False
 
 
 def step_of(optimizer, loss_of):
+    if compiled:
+        loss_of = torch.compile(loss_of)
+
     def take():
         loss = loss_of()
         optimizer.zero_grad(set_to_none=True)
@@ -263,10 +272,16 @@ def main():
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("step", choices=STEPS)
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--compile", action="store_true")
     arguments = parser.parse_args()
+    torch.set_default_device(arguments.device)
+    global compiled
+    compiled = arguments.compile
     torch.set_num_threads(1)
     torch.manual_seed(0)
     take = STEPS[arguments.step]()
+    # A compiled step is compiled by its first call, which is not timed.
     losses = [take() for _ in range(3)]
     times, start = [], time.perf_counter()
     while len(times) < 5 or time.perf_counter() - start < arguments.seconds:

@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use harness_core::backend::DeviceChoice;
 use harness_core::text::did_you_mean;
 use harness_core::{Error, Result};
 use papers_bench::STEPS;
@@ -37,11 +38,12 @@ pub fn all() -> Vec<Entry> {
     steps.chain(tool.map(|(name, about, long)| Entry { name, about, long })).collect()
 }
 
-/// The entries of these names, or all that a run has; quick ones leave out the long ones.
+/// The entries of these names, or all that a run has; quick ones leave out the long ones, and those on a GPU what does not
+/// compute there.
 ///
 /// # Errors
 /// [`Error::Input`] for a name that there is not.
-pub fn select(names: &[String], quick: bool) -> Result<Vec<Entry>> {
+pub fn select(names: &[String], quick: bool, device: DeviceChoice) -> Result<Vec<Entry>> {
     let known = all();
     for name in names {
         if !known.iter().any(|entry| entry.name == name) {
@@ -50,19 +52,20 @@ pub fn select(names: &[String], quick: bool) -> Result<Vec<Entry>> {
         }
     }
     let wanted = |entry: &Entry| match names {
+        [] if device != DeviceChoice::Cpu => STEPS.iter().any(|step| step.name == entry.name),
         [] => !(quick && entry.long),
         _ => names.iter().any(|name| name == entry.name),
     };
     Ok(known.into_iter().filter(wanted).collect())
 }
 
-/// Measures an entry in this process.
+/// Measures an entry in this process. Training steps are taken on the device.
 ///
 /// # Errors
 /// [`Error::Input`] for a name that there is not; where the work fails.
-pub fn measure(name: &str, seconds: f64) -> Result<Vec<Measured>> {
+pub fn measure(name: &str, seconds: f64, device: DeviceChoice) -> Result<Vec<Measured>> {
     if let Some(step) = STEPS.iter().find(|step| step.name == name) {
-        return Ok(vec![training::measure(step, seconds)?]);
+        return Ok(vec![training::measure(step, seconds, device)?]);
     }
     match name {
         "trial" => tool::trials(seconds),
@@ -71,7 +74,7 @@ pub fn measure(name: &str, seconds: f64) -> Result<Vec<Measured>> {
         "stored-10000" => tool::stored(10_000, seconds),
         "stored-100000" => tool::stored(100_000, seconds),
         "workers" => workers(seconds),
-        _ => select(&[name.to_owned()], false).map(|_| Vec::new()),
+        _ => select(&[name.to_owned()], false, device).map(|_| Vec::new()),
     }
 }
 
@@ -79,9 +82,9 @@ pub fn measure(name: &str, seconds: f64) -> Result<Vec<Measured>> {
 ///
 /// # Errors
 /// Where the process cannot be started or fails.
-pub fn measure_apart(name: &str, seconds: f64) -> Result<Vec<Measured>> {
+pub fn measure_apart(name: &str, seconds: f64, device: DeviceChoice) -> Result<Vec<Measured>> {
     let failed = |reason: String| Error::Failed(format!("`{name}` cannot be measured: {reason}"));
-    let output = apart(name, seconds)
+    let output = apart(name, seconds, device)
         .and_then(|mut command| command.stderr(Stdio::inherit()).output())
         .map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
@@ -90,18 +93,19 @@ pub fn measure_apart(name: &str, seconds: f64) -> Result<Vec<Measured>> {
     serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))
 }
 
-fn apart(name: &str, seconds: f64) -> std::io::Result<Command> {
+fn apart(name: &str, seconds: f64, device: DeviceChoice) -> std::io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["bench", "one", name, "--seconds", &seconds.to_string()]).env("RAYON_NUM_THREADS", "1");
+    let (seconds, device) = (seconds.to_string(), device.to_string());
+    command.args(["bench", "one", name, "--seconds", &seconds, "--device", &device]).env("RAYON_NUM_THREADS", "1");
     Ok(command)
 }
 
 /// How long a step takes where one process takes steps, and where two do at the same time, per step of either.
 fn workers(seconds: f64) -> Result<Vec<Measured>> {
     const NAME: &str = "cnn";
-    let alone = measure_apart(NAME, seconds)?;
+    let alone = measure_apart(NAME, seconds, DeviceChoice::Cpu)?;
     let both: Vec<Measured> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| measure_apart(NAME, seconds))).collect();
+        let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| measure_apart(NAME, seconds, DeviceChoice::Cpu))).collect();
         let done = threads.into_iter().map(|thread| {
             thread.join().unwrap_or_else(|_| Err(Error::Failed("a thread that waited for a process panicked".into())))
         });
@@ -137,15 +141,16 @@ mod tests {
     fn names_select_and_unknown_ones_are_refused_with_the_closest() {
         let names = |names: &[&str], quick| -> Vec<&str> {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-            select(&names, quick).unwrap().iter().map(|entry| entry.name).collect()
+            select(&names, quick, DeviceChoice::Cpu).unwrap().iter().map(|entry| entry.name).collect()
         };
         assert_eq!(names(&["gpt", "mlp"], false), ["mlp", "gpt"]);
         assert_eq!(names(&["stored-100000"], true), ["stored-100000"]);
         assert_eq!(names(&[], false).len(), all().len());
         assert!(!names(&[], true).contains(&"stored-100000"));
-        let refused = select(&["condens".to_owned()], false).unwrap_err().to_string();
+        assert_eq!(select(&[], false, DeviceChoice::Cuda(0)).unwrap().len(), STEPS.len());
+        let refused = select(&["condens".to_owned()], false, DeviceChoice::Cpu).unwrap_err().to_string();
         assert!(refused.contains("unknown measurement `condens`; did you mean `condense`?"), "{refused}");
-        assert!(measure("condens", 0.0).is_err());
+        assert!(measure("condens", 0.0, DeviceChoice::Cpu).is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use harness_core::backend::DeviceChoice;
 use harness_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub struct Where {
     pub memory_mb: u64,
     /// Processes that wanted to run, on the mean of the minute before the first measurement; absent where unknown.
     pub load: Option<f64>,
+    /// What training steps are taken on, such as `cpu` or `cuda:0`.
+    pub device: String,
     /// Threads that compute.
     pub threads: usize,
     /// Version of harness.
@@ -36,13 +39,14 @@ pub struct Where {
 
 impl Where {
     /// This machine, now.
-    pub fn here() -> Self {
+    pub fn here(device: DeviceChoice) -> Self {
         let load = std::fs::read_to_string("/proc/loadavg").ok();
         Where {
             machine: machine::describe(),
             cores: machine::cores(),
             memory_mb: machine::memory_mb().0,
             load: load.and_then(|load| load.split_whitespace().next()?.parse().ok()),
+            device: device.to_string(),
             threads: 1,
             harness: env!("CARGO_PKG_VERSION").to_owned(),
             dependencies: versions::of_this_build(),

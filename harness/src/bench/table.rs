@@ -107,6 +107,7 @@ mod tests {
             cores: 2,
             memory_mb: 1000,
             load: Some(0.25),
+            device: "cpu".into(),
             threads: 1,
             harness: "0.1.0".into(),
             dependencies: [("burn".to_owned(), "0.21.0".to_owned())].into(),

@@ -13,12 +13,12 @@ use crate::run::machine;
 /// Steps before the first that counts: caches fill, and the optimiser gets its state.
 const WARM_UP: usize = 3;
 
-/// Takes a step again and again for so many seconds, on this thread.
+/// Takes a step again and again for so many seconds, on this thread. Each reads its loss, so that a GPU has done it.
 ///
 /// # Errors
 /// Where the step fails.
-pub fn measure(step: &Step, seconds: f64) -> Result<Measured> {
-    let mut take = (step.build)(&DeviceChoice::Cpu.open()?)?;
+pub fn measure(step: &Step, seconds: f64, device: DeviceChoice) -> Result<Measured> {
+    let mut take = (step.build)(&device.open()?)?;
     for _ in 0..WARM_UP {
         take()?;
     }

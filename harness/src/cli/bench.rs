@@ -9,6 +9,7 @@ use harness_core::backend::DeviceChoice;
 use harness_core::paper::Profile;
 
 use super::Failure;
+use super::device::Asked;
 use super::places::Places;
 use crate::bench::outcome::{OUTCOME_VERSION, Outcome, Where};
 use crate::bench::{entry, simulate, table};
@@ -31,6 +32,9 @@ pub struct Arguments {
     /// Repeat each for half a second, and leave out what takes long.
     #[arg(long, conflicts_with = "seconds")]
     quick: bool,
+    /// auto, cpu, cuda or cuda:INDEX; on a GPU only training steps are measured.
+    #[arg(long, default_value = "cpu")]
+    device: Asked,
     /// Write the result as JSON to this file.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -66,6 +70,8 @@ enum Command {
 #[derive(Args)]
 struct One {
     name: String,
+    #[arg(long)]
+    device: DeviceChoice,
     #[arg(long, value_parser = seconds)]
     seconds: f64,
 }
@@ -94,7 +100,7 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
     match &arguments.command {
         Some(Command::Simulate(arguments)) => simulated(arguments, places),
         Some(Command::One(one)) => {
-            json(&entry::measure(&one.name, one.seconds)?)?;
+            json(&entry::measure(&one.name, one.seconds, one.device)?)?;
             Ok(ExitCode::SUCCESS)
         }
         None => measured(arguments),
@@ -102,7 +108,8 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> 
 }
 
 fn measured(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let entries = entry::select(&arguments.only, arguments.quick)?;
+    let device = arguments.device.choice;
+    let entries = entry::select(&arguments.only, arguments.quick, device)?;
     if arguments.list {
         let mut out = anstream::stdout();
         for entry in entries {
@@ -112,12 +119,14 @@ fn measured(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     // Read first: a wrong file is found before the minutes of measuring.
     let before = arguments.compare.as_deref().map(Outcome::read).transpose()?;
-    let place = Where::here();
+    device.open()?;
+    arguments.device.tell();
+    let place = Where::here(device);
     let seconds = if arguments.quick { QUICK } else { arguments.seconds };
     let mut measured = Vec::new();
     for (at, entry) in entries.iter().enumerate() {
         writeln!(anstream::stderr(), "{} of {}: {}", at + 1, entries.len(), entry.name)?;
-        measured.extend(entry::measure_apart(entry.name, seconds)?);
+        measured.extend(entry::measure_apart(entry.name, seconds, device)?);
     }
     let outcome = Outcome { version: OUTCOME_VERSION, place, measured };
     if let Some(path) = &arguments.output {
