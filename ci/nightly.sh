@@ -20,6 +20,9 @@ while IFS= read -r line; do
     [ -z "$line" ] || grep -qF -- "$line" docs/statistics.md || { echo "docs/statistics.md lacks: $line"; exit 1; }
 done < "$reports/calibration.md"
 
+# All notebooks, executed on this run; their pages go into the site.
+REPORTS="$reports" bash ci/notebooks.sh "$reports/notebooks"
+
 # The same as a site, looked at by a browser, and as an archive.
 bash ci/site.sh "$reports" "$reports/screenshots"
 cargo run -p harness -- --reports "$reports" export --zip "$reports/run.zip"
