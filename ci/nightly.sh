@@ -108,11 +108,9 @@ bench() {
     fi
 }
 
-notebooks() {
-    [ -x ci/notebooks.sh ] || lacking "there is no ci/notebooks.sh"
-    jupyter kernelspec list 2> /dev/null | grep -qw rust || lacking "the Rust kernel of Jupyter is not installed"
-    bash ci/notebooks.sh
-}
+# All notebooks, executed on this run; their pages go into the site. Installs Jupyter and the Rust kernel on the first night.
+notebooks() { REPORTS="$reports" bash ci/notebooks.sh "$reports/notebooks"; }
+
 
 # The same seeds give the same bits, whatever the number of workers.
 determinism() {
@@ -158,9 +156,9 @@ this_run="$(python3 ci/nightly.py latest "$reports" "$profile")"
 step compare 600 reproduce bash -c "$(inside compare)"
 step decide 14400 reproduce bash -c "$(inside decide)"
 step export 600 reproduce "$HARNESS" export "$this_run" --zip "$reports/run.zip"
+step notebooks 5400 reproduce bash -c "$(inside notebooks)"
 step site 600 reproduce "$HARNESS" report --site "$reports/site"
 step browser 600 site bash ci/site.sh "$reports" "$reports/screenshots" "${options[@]}"
-step notebooks 3600 build bash -c "$(inside notebooks)"
 step calibration 1800 build bash -c "$(inside calibration)"
 step bench 1800 build bash -c "$(inside bench)"
 step sample 600 build bash ci/sample.sh "${options[@]}"

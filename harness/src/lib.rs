@@ -11,10 +11,12 @@
 //! | [`explain`], [`compare`], [`audit`] | the chain behind a number, what changed between runs, whether runs repeat |
 //! | [`calibrate`] | whether the verdicts keep what they promise |
 //! | [`bench`] | what training steps and the tool itself cost |
+//! | [`notebook`] | what notebooks use: tables, pictures, cards, trials |
 //! | [`cli`] | the command line |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub use harness_core as core;
+pub use harness_notebook as notebook;
 pub use harness_report::{draw, printable, report, tables};
 pub use harness_store as store;
 

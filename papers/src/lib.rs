@@ -3,6 +3,19 @@
 
 use harness_core::PaperReproduction;
 
+pub use papers_adaptation as adaptation;
+pub use papers_classification as classification;
+pub use papers_control as control;
+pub use papers_distillation as distillation;
+pub use papers_language as language;
+pub use papers_optimization as optimization;
+pub use papers_representation as representation;
+pub use papers_robustness as robustness;
+pub use papers_science as science;
+pub use papers_theory as theory;
+pub use papers_unlearning as unlearning;
+pub use papers_vision as vision;
+
 include!(concat!(env!("OUT_DIR"), "/code_digests.rs"));
 
 /// The papers of each family crate, in the order of `Family::ALL`; one a line, so that additions do not collide.

@@ -8,7 +8,7 @@ use harness_core::files::NewFile;
 use harness_core::record::{Outcome, Record};
 use harness_core::{Error, Result};
 use polars::prelude::{
-    Column, CsvReadOptions, CsvWriter, DataFrame, ParquetReader, ParquetWriter, PolarsError, SerReader as _,
+    Column, CsvReadOptions, CsvWriter, DataFrame, DataType, ParquetReader, ParquetWriter, PolarsError, SerReader as _,
     SerWriter as _,
 };
 
@@ -152,16 +152,30 @@ pub fn read_parquet(path: &Path) -> Result<DataFrame> {
     ParquetReader::new(file).finish().map_err(|error| cannot("read", path, &error))
 }
 
-/// A `verdicts.csv` of [`verdicts_table`], with numbers as numbers.
+/// The columns of [`verdicts_table`] that hold numbers.
+const VERDICT_NUMBERS: [&str; 8] = ["effect", "low", "high", "n", "detectable", "p", "p_holm", "published_value"];
+
+/// Reads a `verdicts.csv` of [`verdicts_table`], with numbers as numbers.
 ///
 /// # Errors
 /// [`Error::Environment`] where the file is missing or is not such a table.
 pub fn read_verdict_table(path: &Path) -> Result<DataFrame> {
-    CsvReadOptions::default()
-        .with_infer_schema_length(None)
+    let unreadable = |error: PolarsError| cannot("read", path, &error);
+    let mut table = CsvReadOptions::default()
+        // A column without any number has no other type to be told by.
+        .with_infer_schema_length(Some(0))
         .try_into_reader_with_file_path(Some(path.to_owned()))
         .and_then(|reader| reader.finish())
-        .map_err(|error| cannot("read", path, &error))
+        .map_err(unreadable)?;
+    for name in VERDICT_NUMBERS {
+        // Older versions wrote fewer columns.
+        if let Ok(column) = table.column(name) {
+            let kind = if name == "n" { DataType::UInt64 } else { DataType::Float64 };
+            let numbers = column.cast(&kind).map_err(unreadable)?;
+            table.with_column(numbers).map_err(unreadable)?;
+        }
+    }
+    Ok(table)
 }
 
 /// What a `verdicts.csv` of [`verdicts_table`] says of one paper, in its order; empty where it does not have the paper.
@@ -170,36 +184,20 @@ pub fn read_verdict_table(path: &Path) -> Result<DataFrame> {
 /// [`Error::Environment`] where the file is missing or is not such a table.
 pub fn read_verdicts(path: &Path, paper: &str) -> Result<Vec<EarlierVerdict>> {
     let unreadable = |error: PolarsError| cannot("read", path, &error);
-    let table = CsvReadOptions::default()
-        // A column without any number has no other type to be told by.
-        .with_infer_schema_length(Some(0))
-        .try_into_reader_with_file_path(Some(path.to_owned()))
-        .and_then(|reader| reader.finish())
-        .map_err(unreadable)?;
-    let column = |name: &str| -> Result<Vec<Option<String>>> {
-        let texts = table.column(name).and_then(|column| column.str()).map_err(unreadable)?;
-        Ok(texts.iter().map(|text| text.map(str::to_owned)).collect())
+    let table = read_verdict_table(path)?;
+    let texts = |name: &str| table.column(name).and_then(|column| column.str()).map_err(unreadable);
+    let numbers = |name: &str| table.column(name).and_then(|column| column.f64()).map_err(unreadable);
+    let (papers, claims, verdicts) = (texts("paper")?, texts("claim")?, texts("verdict")?);
+    let (effects, lows, highs) = (numbers("effect")?, numbers("low")?, numbers("high")?);
+    let n = table.column("n").and_then(|column| column.u64()).map_err(unreadable)?;
+    let of = |row: usize| EarlierVerdict {
+        claim: claims.get(row).unwrap_or_default().to_owned(),
+        verdict: verdicts.get(row).unwrap_or_default().to_owned(),
+        effect: effects.get(row),
+        interval: lows.get(row).zip(highs.get(row)),
+        n: n.get(row).unwrap_or_default(),
     };
-    let numbers = |name: &str| -> Result<Vec<Option<f64>>> {
-        Ok(column(name)?.into_iter().map(|text| text.and_then(|text| text.parse().ok())).collect())
-    };
-    let (papers, claims, verdicts) = (column("paper")?, column("claim")?, column("verdict")?);
-    let (effects, lows, highs, n) = (numbers("effect")?, numbers("low")?, numbers("high")?, numbers("n")?);
-    let number = |column: &[Option<f64>], row: usize| column.get(row).copied().flatten();
-    let mut found = Vec::new();
-    for (row, (slug, (claim, verdict))) in papers.iter().zip(claims.iter().zip(&verdicts)).enumerate() {
-        if slug.as_deref() != Some(paper) {
-            continue;
-        }
-        found.push(EarlierVerdict {
-            claim: claim.clone().unwrap_or_default(),
-            verdict: verdict.clone().unwrap_or_default(),
-            effect: number(&effects, row),
-            interval: number(&lows, row).zip(number(&highs, row)),
-            n: number(&n, row).unwrap_or(0.0) as u64,
-        });
-    }
-    Ok(found)
+    Ok((0..table.height()).filter(|row| papers.get(*row) == Some(paper)).map(of).collect())
 }
 
 fn into_io(error: PolarsError) -> io::Error {

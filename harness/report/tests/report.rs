@@ -212,7 +212,7 @@ fn open_verdicts_say_what_would_decide_them_and_p_values_come_in_pairs() {
     let parent = tempfile::tempdir().unwrap();
     let (dir, site) = (parent.path().join("r"), parent.path().join("s"));
     report::write(&run, &dir).unwrap();
-    report::write_site(&run, &[], &site).unwrap();
+    report::write_site(&run, &[], Path::new("none"), &site).unwrap();
     let row = read(&dir, "README.md").lines().find(|line| line.contains("[C1](z_loss.md#c1) ")).unwrap().to_owned();
     assert!(row.contains("(0.75)") && row.contains("about 7 more seeds would probably decide it"), "{row}");
     assert!(row.contains("| ? `inconclusive` |"), "what says nothing has no scale: {row}");

@@ -31,7 +31,7 @@ fn a_site_has_all_its_files_and_every_link_leads_to_one() {
     let run = common::run(vec![common::paper_report(&paper, &results)]);
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("site");
-    report::write_site(&run, &[], &dir).unwrap();
+    report::write_site(&run, &[], Path::new("none"), &dir).unwrap();
     for name in ["index.html", "paper-z_loss.html", "changes.html", "statistics.html"] {
         let page = read(&dir, name);
         for address in attributes(&page, "href").into_iter().chain(attributes(&page, "src")) {
@@ -49,6 +49,31 @@ fn a_site_has_all_its_files_and_every_link_leads_to_one() {
     }
     insta::assert_snapshot!("index", body(&read(&dir, "index.html")));
     insta::assert_snapshot!("paper_page", body(&read(&dir, "paper-z_loss.html")));
+}
+
+#[test]
+fn pages_of_notebooks_are_copied_and_linked_where_there_are_any() {
+    let (paper, results) = (common::paper(), common::results());
+    let run = common::run(vec![common::paper_report(&paper, &results)]);
+    let parent = tempfile::tempdir().unwrap();
+    let (notebooks, dir) = (parent.path().join("notebooks"), parent.path().join("site"));
+    report::write_site(&run, &[], &notebooks, &dir).unwrap();
+    assert!(!dir.join("notebooks.html").exists() && !read(&dir, "index.html").contains("notebooks.html"));
+
+    std::fs::create_dir(&notebooks).unwrap();
+    for name in ["02-two.html", "01-one.html", "01-one.ipynb", "<b>.html"] {
+        std::fs::write(notebooks.join(name), format!("page of {name}")).unwrap();
+    }
+    report::write_site(&run, &[], &notebooks, &dir).unwrap();
+    assert!(read(&dir, "index.html").contains("href=\"notebooks.html\""));
+    let listed: Vec<String> = attributes(&read(&dir, "notebooks.html"), "href")
+        .into_iter()
+        .filter(|address| address.starts_with("notebooks/"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(listed, ["notebooks/01-one.html", "notebooks/02-two.html"]);
+    assert_eq!(read(&dir, "notebooks/01-one.html"), "page of 01-one.html");
+    assert_eq!(std::fs::read_dir(dir.join("notebooks")).unwrap().count(), 2);
 }
 
 #[test]
@@ -85,7 +110,7 @@ fn texts_of_others_are_shown_not_done() {
     };
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("site");
-    report::write_site(&run, &[earlier], &dir).unwrap();
+    report::write_site(&run, &[earlier], Path::new("none"), &dir).unwrap();
     for name in ["index.html", "paper-z_loss.html", "changes.html"] {
         let page = read(&dir, name);
         assert_eq!(page.matches("<script").count(), 1, "{name}: only our own");
@@ -106,20 +131,21 @@ fn the_page_of_changes_compares_with_what_the_earlier_report_printed() {
     let run = common::run(vec![common::paper_report(&paper, &results)]);
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("site");
-    report::write_site(&run, &[Earlier::None], &dir).unwrap();
+    report::write_site(&run, &[Earlier::None], Path::new("none"), &dir).unwrap();
     assert!(read(&dir, "changes.html").contains("There is no earlier run of this profile to compare with"));
 
     let verdicts = tables::read_verdicts(&dir.join("verdicts.csv"), "z_loss").unwrap();
     assert_eq!(verdicts.len(), 3);
     assert!(tables::read_verdicts(&dir.join("verdicts.csv"), "other").unwrap().is_empty());
     let same = Earlier::Found { run: "earlier".into(), verdicts: verdicts.clone() };
-    report::write_site(&run, &[same], &dir).unwrap();
+    report::write_site(&run, &[same], Path::new("none"), &dir).unwrap();
     assert!(read(&dir, "changes.html").contains("<strong>0</strong> of 3 claims changed"));
 
     let mut other = verdicts;
     other[0].verdict = "contradicted".into();
     other.push(EarlierVerdict { claim: "C77".into(), ..other[0].clone() });
-    report::write_site(&run, &[Earlier::Found { run: "earlier".into(), verdicts: other }], &dir).unwrap();
+    report::write_site(&run, &[Earlier::Found { run: "earlier".into(), verdicts: other }], Path::new("none"), &dir)
+        .unwrap();
     let page = read(&dir, "changes.html");
     assert!(page.contains("<strong>2</strong> of 4 claims changed"), "{page}");
     assert!(page.contains("verdict is better") && page.contains("no longer a claim"));
@@ -137,7 +163,7 @@ fn only_a_site_is_replaced() {
     std::fs::create_dir(&dir).unwrap();
     std::fs::write(dir.join("index.html"), "precious").unwrap();
     assert!(
-        matches!(report::write_site(&run, &[], &dir), Err(Error::Input(message)) if message.contains("not a site"))
+        matches!(report::write_site(&run, &[], Path::new("none"), &dir), Err(Error::Input(message)) if message.contains("not a site"))
     );
     assert_eq!(read(&dir, "index.html"), "precious");
 }

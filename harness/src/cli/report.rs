@@ -21,7 +21,7 @@ pub struct Arguments {
     /// List the runs instead.
     #[arg(long)]
     list: bool,
-    /// Make a static site of it too, in this folder.
+    /// Make a static site of it too, in this folder, with the pages of reports/notebooks where there are any.
     #[arg(long, value_name = "DIR", conflicts_with = "list")]
     site: Option<PathBuf>,
     /// Take in the run of an archive that `harness export` made, and report that.

@@ -121,7 +121,7 @@ pub fn report_of(manifest: &Manifest, places: &Places, site: Option<&Path>) -> R
     let run = judged.of(manifest, true);
     let outcome = report(&judged, &run, manifest, &places.reports, true)?;
     if let Some(site) = site {
-        report::write_site(&run, &earlier(manifest, &places.reports), site)?;
+        report::write_site(&run, &earlier(manifest, &places.reports), &places.reports.join("notebooks"), site)?;
     }
     Ok(outcome)
 }

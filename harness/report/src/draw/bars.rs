@@ -20,7 +20,7 @@ fn drawn(plot: &BarPlot) -> impl Iterator<Item = &Bar> + Clone {
 }
 
 fn ordinates(plot: &BarPlot) -> Option<((f64, f64), bool)> {
-    let (mut reach, cut) = extent_with_intervals(
+    let (mut reach, mut cut) = extent_with_intervals(
         plot.y.scale,
         // On a linear axis bars start at 0, which belongs to the spread that intervals are measured by.
         drawn(plot)
@@ -29,6 +29,9 @@ fn ordinates(plot: &BarPlot) -> Option<((f64, f64), bool)> {
     )?;
     if let Some((low, high)) = extent(plot.y.scale, plot.references.iter().map(|reference| reference.at)) {
         reach = (reach.0.min(low), reach.1.max(high));
+        // A reference may make room for what was cut.
+        let beyond = |(low, high): (f64, f64)| low < reach.0 || high > reach.1;
+        cut &= drawn(plot).any(|bar| bar.interval.is_some_and(beyond));
     }
     Some((reach, cut))
 }

@@ -154,6 +154,7 @@ fn environment() -> Result<Environment<'static>> {
         ("index.html", include_str!("../../../../reports/template/site/index.html.j2")),
         ("paper.html", include_str!("../../../../reports/template/site/paper.html.j2")),
         ("changes.html", include_str!("../../../../reports/template/site/changes.html.j2")),
+        ("notebooks.html", include_str!("../../../../reports/template/site/notebooks.html.j2")),
         ("statistics.html", include_str!("../../../../reports/template/site/statistics.html.j2")),
     ] {
         environment.add_template(name, text).map_err(|error| broken(name, &error))?;

@@ -56,14 +56,15 @@ const STATISTICS: &str = include_str!("../../../../docs/statistics.md");
 const MARKS: [&str; 3] = ["index.html", "results.parquet", "verdicts.csv"];
 
 /// Writes the report as a site into `dir`: `index.html`, a page per paper, `changes.html`, `statistics.html`, figures and
-/// the numbers behind them. `earlier` holds what an earlier run said of each paper, in the order of the run's papers;
+/// the numbers behind them. The pages (`*.html`) of the folder `notebooks` are copied, and listed in `notebooks.html`; where
+/// there are none, the site does without. `earlier` holds what an earlier run said of each paper, in the order of the run's papers;
 /// those that it lacks count as [`Earlier::None`]. A site that is already there is replaced as a whole.
 ///
 /// # Errors
 /// [`Error::Input`](harness_core::Error::Input) where `dir` exists and is not a site: nothing else is ever removed.
 /// [`Error::Environment`](harness_core::Error::Environment) where something cannot be written.
-pub fn write_site(run: &RunReport<'_>, earlier: &[Earlier], dir: &Path) -> Result<()> {
-    publish(dir, "site", &MARKS, |fresh| fill(run, earlier, fresh))
+pub fn write_site(run: &RunReport<'_>, earlier: &[Earlier], notebooks: &Path, dir: &Path) -> Result<()> {
+    publish(dir, "site", &MARKS, |fresh| fill(run, earlier, notebooks, fresh))
 }
 
 #[derive(Serialize)]
@@ -101,6 +102,11 @@ struct ChangesPage {
 }
 
 #[derive(Serialize)]
+struct NotebooksPage {
+    notebooks: Vec<String>,
+}
+
+#[derive(Serialize)]
 struct Text {
     text: String,
 }
@@ -115,11 +121,13 @@ fn policy() -> String {
     )
 }
 
-fn fill(run: &RunReport<'_>, earlier: &[Earlier], dir: &Path) -> Result<()> {
+fn fill(run: &RunReport<'_>, earlier: &[Earlier], notebooks: &Path, dir: &Path) -> Result<()> {
     let stems = run.stems();
     let policy = policy();
-    let pages = [("index.html", "Overview"), ("changes.html", "Changes"), ("statistics.html", "Statistics")]
-        .map(|(address, label)| Link { address, label });
+    let notebooks = copy_notebooks(notebooks, &dir.join("notebooks"))?;
+    let mut pages = vec![("index.html", "Overview"), ("changes.html", "Changes"), ("statistics.html", "Statistics")];
+    pages.extend((!notebooks.is_empty()).then_some(("notebooks.html", "Notebooks")));
+    let pages: Vec<Link> = pages.into_iter().map(|(address, label)| Link { address, label }).collect();
     let site = Site { run, dir, policy: &policy, pages: &pages };
     site.page("index.html", "index.html", Overview { run: view::run(run, &stems) })?;
     for (paper, stem) in run.papers.iter().zip(&stems) {
@@ -129,9 +137,33 @@ fn fill(run: &RunReport<'_>, earlier: &[Earlier], dir: &Path) -> Result<()> {
     }
     site.page("changes.html", "changes.html", ChangesPage { changes: changes(run, &stems, earlier) })?;
     site.page("statistics.html", "statistics.html", Text { text: html::from_markdown(STATISTICS) })?;
+    if !notebooks.is_empty() {
+        site.page("notebooks.html", "notebooks.html", NotebooksPage { notebooks })?;
+    }
     let records = run.papers.iter().flat_map(|paper| paper.results.records());
     tables::write_parquet(&mut tables::results_table(records)?, &dir.join("results.parquet"))?;
     tables::write_csv(&mut tables::verdicts_table(&run.papers)?, &dir.join("verdicts.csv"))
+}
+
+/// Copies the pages of a folder and returns their names without ending, in order; none where there is no such folder.
+fn copy_notebooks(from: &Path, to: &Path) -> Result<Vec<String>> {
+    let Ok(entries) = std::fs::read_dir(from) else { return Ok(Vec::new()) };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".html")?.to_owned()))
+        .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+        .collect();
+    names.sort();
+    for name in &names {
+        let page = format!("{name}.html");
+        let text =
+            std::fs::read(from.join(&page)).map_err(|error| tables::cannot("read", &from.join(&page), &error))?;
+        std::fs::create_dir_all(to).map_err(|error| tables::cannot("create", to, &error))?;
+        write_atomic(&to.join(&page), |out| {
+            use std::io::Write as _;
+            out.write_all(&text)
+        })?;
+    }
+    Ok(names)
 }
 
 /// What all pages share.
