@@ -37,7 +37,7 @@ fi
 mkdir -p "$folder/cluster/store"
 cp "$CALM/store/durations.json" "$folder/cluster/store/"
 
-bash ci/slurm/cluster.sh start "$folder/slurm"
+bash ci/slurm/cluster.sh start "$folder/slurm" || { echo "Slurm is installed, but does not start here"; exit 4; }
 export SLURM_CONF="$folder/slurm/slurm.conf"
 cluster() { "$HARNESS" --reports "$folder/cluster" "$@"; }
 in_time() { [ "$SECONDS" -lt "$limit" ] || { echo "not done in time:"; squeue; cluster status; exit 1; }; }
