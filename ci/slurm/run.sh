@@ -4,7 +4,7 @@
 # usage: ci/slurm/run.sh [KILLS] [ARGUMENTS OF submit]   (default: 12 all --profile smoke)
 # HARNESS names a binary to use in place of a fresh build, CALM a folder with the reports of the same run on one machine to
 # compare with; SEED makes the choice of victims the same again, though not the moments at which they die. Exit code 4:
-# Slurm cannot be installed here.
+# Slurm cannot be had here.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 kills="${1:-12}"
