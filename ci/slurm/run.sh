@@ -4,7 +4,7 @@
 # usage: ci/slurm/run.sh [KILLS] [ARGUMENTS OF submit]   (default: 12 all --profile smoke)
 # HARNESS names a binary to use in place of a fresh build, CALM a folder with the reports of the same run on one machine to
 # compare with; SEED makes the choice of victims the same again, though not the moments at which they die. Exit code 4:
-# Slurm cannot be installed here.
+# Slurm cannot be had here.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 kills="${1:-12}"
@@ -37,7 +37,7 @@ fi
 mkdir -p "$folder/cluster/store"
 cp "$CALM/store/durations.json" "$folder/cluster/store/"
 
-bash ci/slurm/cluster.sh start "$folder/slurm"
+bash ci/slurm/cluster.sh start "$folder/slurm" || { echo "Slurm is installed, but does not start here"; exit 4; }
 export SLURM_CONF="$folder/slurm/slurm.conf"
 cluster() { "$HARNESS" --reports "$folder/cluster" "$@"; }
 in_time() { [ "$SECONDS" -lt "$limit" ] || { echo "not done in time:"; squeue; cluster status; exit 1; }; }

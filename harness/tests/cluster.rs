@@ -495,7 +495,6 @@ fn a_plan_that_is_not_of_this_binary_is_refused() {
     std::fs::remove_file(&path).unwrap();
     worker("0").code(2).says("cannot be read");
     assert_eq!(cluster.bench.records().len(), 0);
-    cluster.file("unused", "");
 }
 
 #[test]
@@ -560,7 +559,8 @@ fn submissions_that_cannot_be() {
     cluster.run("submit passes --array-limit 0").code(2);
     cluster.run("submit passes --jobs 0").code(2);
     cluster.run("submit passes --task-time never").code(2);
-    cluster.run("submit passes --resume --force").code(2);
+    cluster.run("submit passes --force").code(2);
+    cluster.run("submit passes --resume --retry-failed").code(2);
     cluster.run("submit passes --run x").code(2);
     cluster.run("submit --resume").code(2).says("no run was submitted from ");
     cluster.run("submit passes --resume").code(2).says("no run of this selection, at the code of this binary");

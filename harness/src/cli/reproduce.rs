@@ -12,6 +12,7 @@ use super::Failure;
 use super::places::Places;
 use super::selection;
 use crate::run::executor::local::{self, Local};
+use crate::run::plan::Rerun;
 use crate::run::progress::{self, Json, Sink};
 use crate::run::{machine, planner, reproduce};
 
@@ -23,6 +24,9 @@ pub struct Arguments {
     papers: Vec<String>,
     #[command(flatten)]
     selection: selection::Arguments,
+    /// Run finished trials again.
+    #[arg(long, conflicts_with = "retry_failed")]
+    force: bool,
     /// Add seeds where a claim is open, by a sequential test that keeps false verdicts at 5 % in all.
     #[arg(long, conflicts_with_all = ["seeds", "force", "retry_failed"])]
     until_decided: bool,
@@ -42,7 +46,10 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Failure> {
-    let selection = arguments.selection.of(&arguments.papers)?;
+    let mut selection = arguments.selection.of(&arguments.papers)?;
+    if arguments.force {
+        selection.rerun = Rerun::All;
+    }
     selection.device.open()?;
     arguments.selection.device.tell();
     let jobs = match (arguments.jobs, selection.device) {

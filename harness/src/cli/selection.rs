@@ -31,9 +31,6 @@ pub struct Arguments {
     /// Change settings by a YAML file: slugs, below them keys as in --set.
     #[arg(long, value_name = "FILE")]
     pub settings: Vec<PathBuf>,
-    /// Run finished trials again.
-    #[arg(long, conflicts_with = "retry_failed")]
-    pub force: bool,
     /// Run only the trials whose latest run failed.
     #[arg(long)]
     pub retry_failed: bool,
@@ -59,11 +56,7 @@ impl Arguments {
             data: self.data,
             device: self.device.choice,
             overrides,
-            rerun: match (self.force, self.retry_failed) {
-                (true, _) => Rerun::All,
-                (_, true) => Rerun::Failed,
-                _ => Rerun::Unfinished,
-            },
+            rerun: if self.retry_failed { Rerun::Failed } else { Rerun::Unfinished },
         })
     }
 }

@@ -25,7 +25,7 @@ pub struct Arguments {
     #[command(flatten)]
     selection: selection::Arguments,
     /// Submit only what a submitted run still lacks: missing and failed trials that are in no task of the queue.
-    #[arg(long, conflicts_with_all = ["force", "retry_failed", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["retry_failed", "dry_run"])]
     resume: bool,
     /// The run that --resume is about [default: the latest of the named papers, or of all].
     #[arg(long, value_name = "RUN", requires = "resume", conflicts_with = "papers")]
