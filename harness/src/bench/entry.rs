@@ -9,6 +9,7 @@ use papers_bench::STEPS;
 
 use super::measured::Measured;
 use super::{tool, training, transfer};
+use crate::run::worker;
 
 /// Something that can be measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +76,7 @@ pub fn measure(name: &str, seconds: f64) -> Result<Vec<Measured>> {
     }
 }
 
-/// Measures an entry in a process of its own, with one thread.
+/// Measures an entry in a process of its own, in the environment of a worker.
 ///
 /// # Errors
 /// Where the process cannot be started or fails.
@@ -92,7 +93,7 @@ pub fn measure_apart(name: &str, seconds: f64) -> Result<Vec<Measured>> {
 
 fn apart(name: &str, seconds: f64) -> std::io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["bench", "one", name, "--seconds", &seconds.to_string()]).env("RAYON_NUM_THREADS", "1");
+    command.args(["bench", "one", name, "--seconds", &seconds.to_string()]).envs(worker::ENVIRONMENT);
     Ok(command)
 }
 
