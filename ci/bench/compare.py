@@ -29,9 +29,15 @@ LEVEL = 0.95
 
 def timed(command, core):
     """The object that a command prints as JSON, computed on one core with one thread."""
-    one_thread = {"RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    settings = {
+        # As the scheduler starts a worker.
+        "RAYON_NUM_THREADS": "1",
+        "MIMALLOC_PURGE_DELAY": "1000",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
     done = subprocess.run(
-        ["taskset", "-c", str(core), *command], env={**os.environ, **one_thread}, stdout=subprocess.PIPE, timeout=600
+        ["taskset", "-c", str(core), *command], env={**os.environ, **settings}, stdout=subprocess.PIPE, timeout=600
     )
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}")

@@ -10,6 +10,7 @@ use papers_bench::STEPS;
 
 use super::measured::Measured;
 use super::{tool, training, transfer};
+use crate::run::worker;
 
 /// Something that can be measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +79,7 @@ pub fn measure(name: &str, seconds: f64, device: DeviceChoice) -> Result<Vec<Mea
     }
 }
 
-/// Measures an entry in a process of its own, with one thread.
+/// Measures an entry in a process of its own, in the environment of a worker.
 ///
 /// # Errors
 /// Where the process cannot be started or fails.
@@ -96,7 +97,7 @@ pub fn measure_apart(name: &str, seconds: f64, device: DeviceChoice) -> Result<V
 fn apart(name: &str, seconds: f64, device: DeviceChoice) -> std::io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     let (seconds, device) = (seconds.to_string(), device.to_string());
-    command.args(["bench", "one", name, "--seconds", &seconds, "--device", &device]).env("RAYON_NUM_THREADS", "1");
+    command.args(["bench", "one", name, "--seconds", &seconds, "--device", &device]).envs(worker::ENVIRONMENT);
     Ok(command)
 }
 

@@ -268,8 +268,7 @@ impl<'a> Scheduler<'a> {
         };
         let mut child = Command::new(program)
             .arg("worker")
-            // One thread per trial: bits do not depend on how many trials run side by side.
-            .env("RAYON_NUM_THREADS", "1")
+            .envs(super::worker::ENVIRONMENT)
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
