@@ -89,6 +89,7 @@ compare() {
     [ -n "$last_run" ] || lacking "there is no earlier run to compare with"
     "$HARNESS" compare "$last_run" "$this_run" --json > "$logs/compare.json" || code=$?
     "$HARNESS" compare "$last_run" "$this_run" || true
+    [ "$code" = 0 ] || echo "a verdict got worse, or trial files are damaged"
     return "$code"
 }
 
