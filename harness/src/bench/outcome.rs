@@ -104,7 +104,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bench.json");
         let measured = Measured { flop: Some(1e9 / 3.0), ..Measured::new("mlp", "a step", &[0.1, 0.3, 0.2]) };
-        let outcome = Outcome { version: OUTCOME_VERSION, place: Where::here(DeviceChoice::Cpu), measured: vec![measured] };
+        let outcome =
+            Outcome { version: OUTCOME_VERSION, place: Where::here(DeviceChoice::Cpu), measured: vec![measured] };
         outcome.write(&path).unwrap();
         assert_eq!(Outcome::read(&path).unwrap(), outcome);
         Outcome { version: 99, ..outcome }.write(&path).unwrap();

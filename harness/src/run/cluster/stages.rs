@@ -77,7 +77,7 @@ impl Asked {
     fn start() -> io::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg("worker")
-            .env("RAYON_NUM_THREADS", "1")
+            .envs(crate::run::worker::ENVIRONMENT)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -268,7 +268,7 @@ impl<'a> Scheduler<'a> {
         };
         let mut child = Command::new(program)
             .arg("worker")
-            .envs(super::worker::ENVIRONMENT)
+            .envs(crate::run::worker::ENVIRONMENT)
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
