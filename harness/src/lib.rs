@@ -10,7 +10,7 @@
 //! | [`export`] | a run as one archive |
 //! | [`explain`], [`compare`], [`audit`] | the chain behind a number, what changed between runs, whether runs repeat |
 //! | [`calibrate`] | whether the verdicts keep what they promise |
-//! | [`bench`] | what training steps and the tool itself cost |
+//! | [`mod@bench`] | what training steps and the tool itself cost |
 //! | [`notebook`] | what notebooks use: tables, pictures, cards, trials |
 //! | [`cli`] | the command line |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]

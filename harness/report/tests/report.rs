@@ -184,6 +184,34 @@ fn a_report_is_replaced_whole_and_nothing_else_is_ever_removed() {
     assert!(matches!(report::write(&run, &other.join("thesis.txt")), Err(Error::Input(_))));
 }
 
+#[test]
+fn reports_that_are_written_at_the_same_time_take_their_place_one_after_another() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("r");
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let dir = &dir;
+            scope.spawn(move || {
+                let (paper, results) = (common::paper(), common::results());
+                let mut content = common::paper_report(&paper, &results);
+                content.figures.clear();
+                let run = common::run(vec![content]);
+                for _ in 0..10 {
+                    let beside = |fresh: &Path| {
+                        std::fs::write(fresh.join("run.json"), writer.to_string()).unwrap();
+                        Ok(())
+                    };
+                    report::write_with(&run, dir, beside).unwrap();
+                }
+            });
+        }
+    });
+    for file in ["README.md", "z_loss.md", "results.parquet", "verdicts.csv", "run.json"] {
+        assert!(dir.join(file).is_file(), "{file}");
+    }
+    assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1, "nothing temporary is left beside it");
+}
+
 #[cfg(unix)]
 #[test]
 fn others_may_read_a_report() {

@@ -111,7 +111,8 @@ pub fn seeds_for(trials: usize, per_seed: usize) -> u64 {
 pub fn check_apart(from: &Path, into: &Path) -> Result<()> {
     let same = match (from.canonicalize(), into.canonicalize()) {
         (Ok(from), Ok(into)) => from == into,
-        _ => from == into,
+        // What does not exist has no other name than the one it is given.
+        _ => std::path::absolute(from).ok() == std::path::absolute(into).ok(),
     };
     if same {
         return Err(Error::Input(format!(

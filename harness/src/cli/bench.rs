@@ -27,7 +27,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// Repeat each for so long.
-    #[arg(long, value_name = "S", default_value = "3", value_parser = seconds)]
+    #[arg(long, value_name = "S", default_value = "3", allow_negative_numbers = true, value_parser = seconds)]
     seconds: f64,
     /// Repeat each for half a second, and leave out what takes long.
     #[arg(long, conflicts_with = "seconds")]
@@ -54,7 +54,7 @@ const QUICK: f64 = 0.5;
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.0..=3600.0).contains(&seconds) => Ok(seconds),
-        _ => Err("a number of seconds from 0 to 3600".into()),
+        _ => Err("must be seconds from 0 to 3600".into()),
     }
 }
 

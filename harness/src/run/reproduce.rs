@@ -178,8 +178,7 @@ pub fn claim_id(reports: &Path, started_unix: u64) -> Result<String> {
 fn report(judged: &Judged, run: &RunReport<'_>, manifest: &Manifest, reports: &Path, write: bool) -> Result<Outcome> {
     let folder = reports.join(&manifest.id);
     if write {
-        report::write(run, &folder)?;
-        manifest.write(reports)?;
+        report::write_with(run, &folder, |fresh| manifest.write_beside(fresh))?;
     }
     Ok(Outcome {
         summary: Summary::default(),

@@ -110,12 +110,12 @@ impl Manifest {
         })
     }
 
-    /// Writes it into the run's report.
+    /// Writes it into a report, wherever that lies until it takes its place.
     ///
     /// # Errors
     /// [`Error::Environment`] where it cannot be written.
-    pub fn write(&self, reports: &Path) -> Result<()> {
-        self.write_to(&Self::path(reports, &self.id))
+    pub fn write_beside(&self, report: &Path) -> Result<()> {
+        self.write_to(&report.join("run.json"))
     }
 
     /// Writes it for a run that is submitted.

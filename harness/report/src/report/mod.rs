@@ -20,6 +20,7 @@ mod summary;
 mod view;
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use harness_core::case_result::CaseResult;
@@ -176,24 +177,27 @@ const MARKS: [&str; 3] = ["README.md", "results.parquet", "verdicts.csv"];
 /// [`Error::Input`] where `dir` exists and is not a report: nothing else is ever removed. [`Error::Environment`] where
 /// something cannot be written.
 pub fn write(run: &RunReport<'_>, dir: &Path) -> Result<()> {
-    publish(dir, "report", &MARKS, |fresh| fill(run, fresh))
+    write_with(run, dir, |_| Ok(()))
 }
+
+/// [`write()`], with what `also` puts into the folder before it takes its place.
+///
+/// # Errors
+/// Those of [`write()`] and of `also`.
+pub fn write_with(run: &RunReport<'_>, dir: &Path, also: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    publish(dir, "report", &MARKS, |fresh| {
+        fill(run, fresh)?;
+        also(fresh)
+    })
+}
+
+/// How often a report tries to take its place while others do.
+const MOST_ATTEMPTS: usize = 50;
 
 /// Has `fill` write into a folder beside `dir`, which then takes its place. What is there already is replaced if it is
 /// empty or has all of `marks`.
 fn publish(dir: &Path, what: &str, marks: &[&str], fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let old = match dir.symlink_metadata() {
-        Err(_) => false,
-        Ok(found) if found.is_dir() => {
-            let mut entries = std::fs::read_dir(dir).map_err(|error| cannot("read", dir, &error))?;
-            let empty = entries.next().is_none();
-            if !empty && !marks.iter().all(|mark| dir.join(mark).is_file()) {
-                return Err(not_ours(dir, what, marks));
-            }
-            true
-        }
-        Ok(_) => return Err(not_ours(dir, what, marks)),
-    };
+    replaceable(dir, what, marks)?;
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(|error| cannot("create", parent, &error))?;
     let mut builder = tempfile::Builder::new();
@@ -210,22 +214,55 @@ fn publish(dir: &Path, what: &str, marks: &[&str], fill: impl FnOnce(&Path) -> R
     fill(&fresh)?;
 
     // What was there moves into the folder that is removed at the end, and back if the new one cannot take its place.
-    let aside = place.path().join("old");
-    if old {
-        std::fs::rename(dir, &aside).map_err(|error| cannot("replace", dir, &error))?;
-    }
-    if let Err(error) = std::fs::rename(&fresh, dir) {
-        if old && std::fs::rename(&aside, dir).is_err() {
-            let kept = place.keep().join("old");
-            return Err(Error::Environment(format!(
-                "cannot write {}: {error}; the earlier {what} is in {}",
-                dir.display(),
-                kept.display()
-            )));
+    // Another process may do the same at this moment: whoever comes last replaces what the other has put there.
+    for attempt in 0..MOST_ATTEMPTS {
+        let old = replaceable(dir, what, marks)?;
+        let aside = place.path().join(format!("old-{attempt}"));
+        if old {
+            match std::fs::rename(dir, &aside) {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                moved => moved.map_err(|error| cannot("replace", dir, &error))?,
+            }
         }
-        return Err(cannot("write", dir, &error));
+        match std::fs::rename(&fresh, dir) {
+            Ok(()) => return Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {}
+            Err(error) if old && std::fs::rename(&aside, dir).is_err() => {
+                let kept = place.keep().join(format!("old-{attempt}"));
+                return Err(Error::Environment(format!(
+                    "cannot write {}: {error}; the earlier {what} is in {}",
+                    dir.display(),
+                    kept.display()
+                )));
+            }
+            Err(error) => return Err(cannot("write", dir, &error)),
+        }
     }
-    Ok(())
+    Err(Error::Environment(format!("cannot write {}: others keep writing it", dir.display())))
+}
+
+/// Whether something is there that may be replaced.
+///
+/// # Errors
+/// [`Error::Input`] where it may not.
+fn replaceable(dir: &Path, what: &str, marks: &[&str]) -> Result<bool> {
+    match dir.symlink_metadata() {
+        Err(_) => Ok(false),
+        Ok(found) if found.is_dir() => {
+            let mut entries = match std::fs::read_dir(dir) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+                entries => entries.map_err(|error| cannot("read", dir, &error))?,
+            };
+            let empty = entries.next().is_none();
+            let marked = || marks.iter().all(|mark| dir.join(mark).is_file());
+            // Another process may take it away, or put another there, between any two looks.
+            if !empty && !marked() && dir.is_dir() && !marked() {
+                return Err(not_ours(dir, what, marks));
+            }
+            Ok(true)
+        }
+        Ok(_) => Err(not_ours(dir, what, marks)),
+    }
 }
 
 fn not_ours(dir: &Path, what: &str, marks: &[&str]) -> Error {
