@@ -44,7 +44,7 @@ fn write_run(folder: &Path, id: &str) {
             until_decided: None,
         }],
     }
-    .write(folder)
+    .write_beside(&folder.join(id))
     .unwrap();
     let reports = [common::paper_report(&paper, &results)];
     let run = folder.join(id);
