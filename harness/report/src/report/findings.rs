@@ -1,13 +1,13 @@
 //! What a figure shows, as numbers in a sentence: which arm lies highest and which lowest.
 
-use harness_core::figure::{BarPlot, Figure, Heatmap, LinePlot, Plot};
+use harness_core::figure::{BarPlot, Figure, Heatmap, Line, LinePlot, Plot};
 use harness_core::text::number;
 
 /// Panels that are put into words at most.
 const MOST_PANELS: usize = 4;
 
-/// The extremes of each panel of curves, bars or colours, from the numbers drawn: `accuracy (%) at step = 600: highest stn
-/// 91.2, lowest random 84`. Empty where the figure has no such panel, or nothing finite in it.
+/// The extremes of each panel of curves, bars or colours, from the numbers drawn: `accuracy (%) at step = 600: highest 91.2
+/// (stn), lowest 84 (random)`. Empty where the figure has no such panel, or nothing finite in it.
 pub(super) fn findings(figure: &Figure) -> String {
     let found: Vec<String> = figure
         .panels
@@ -30,8 +30,13 @@ pub(super) fn findings(figure: &Figure) -> String {
     text
 }
 
-/// The curves where they end; those that end earlier than the longest are left out.
+/// The curves where they end; those that end earlier than the longest are left out. Nothing where a curve turns back, as a
+/// path in two dimensions does: its end has no abscissa in common with others.
 fn lines(plot: &LinePlot) -> Option<String> {
+    let turns = |line: &Line| line.points.windows(2).any(|pair| matches!(pair, [a, b] if b.x < a.x));
+    if plot.lines.iter().any(turns) {
+        return None;
+    }
     let ends: Vec<(&str, f64, f64)> = plot
         .lines
         .iter()
@@ -67,17 +72,17 @@ fn heatmap(plot: &Heatmap) -> Option<String> {
         values
             .iter()
             .zip(&plot.columns)
-            .map(move |(value, column)| (format!("at {} = {row}, {} = {column}:", plot.y, plot.x), *value))
+            .map(move |(value, column)| (format!("{} = {row}, {} = {column}", plot.y, plot.x), *value))
     });
     Some(format!("{}: {}", plot.value, extremes(values)?))
 }
 
-/// `highest a 3, lowest b 1`, the first of equals; `a 3` of one value, `all 3` of equal ones.
+/// `highest 3 (a), lowest 1 (b)`, the first of equals; `3 (a)` of one value, `all 3` of equal ones.
 fn extremes(values: impl Iterator<Item = (String, f64)>) -> Option<String> {
     let values: Vec<(String, f64)> = values.filter(|(_, value)| value.is_finite()).collect();
     let (first, rest) = values.split_first()?;
     if rest.is_empty() {
-        return Some(format!("{} {}", first.0, number(first.1)));
+        return Some(format!("{} ({})", number(first.1), first.0));
     }
     let (mut high, mut low) = (first, first);
     for value in rest {
@@ -93,13 +98,13 @@ fn extremes(values: impl Iterator<Item = (String, f64)>) -> Option<String> {
     Some(if high_text == low_text {
         format!("all {high_text}")
     } else {
-        format!("highest {} {high_text}, lowest {} {low_text}", high.0, low.0)
+        format!("highest {high_text} ({}), lowest {low_text} ({})", high.0, low.0)
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use harness_core::figure::{Axis, Bar, BarSeries, Line, Panel};
+    use harness_core::figure::{Axis, Bar, BarSeries, Panel};
 
     use super::*;
 
@@ -116,7 +121,9 @@ mod tests {
             Line::exact("baseline", [(0.0, 9.0), (10.0, 0.5)]).dashed(),
         ]);
         let figure = Figure::new("f", "title", "", plot);
-        assert_eq!(findings(&figure), "loss at step = 10: highest b 2, lowest baseline 0.5");
+        assert_eq!(findings(&figure), "loss at step = 10: highest 2 (b), lowest 0.5 (baseline)");
+        let path = curves(vec![Line::exact("path", [(0.0, 1.0), (2.0, 2.0), (1.0, 3.0)])]);
+        assert_eq!(findings(&Figure::new("f", "t", "", path)), "");
     }
 
     #[test]
@@ -137,7 +144,10 @@ mod tests {
             "",
             vec![Panel::new("", Plot::Bars(plot(vec![a.clone(), b]))), Panel::new("one", Plot::Bars(plot(vec![a])))],
         );
-        assert_eq!(findings(&figure), "error (%): highest b, mnist 3, lowest a, mnist 1; one: error (%): mnist 1");
+        assert_eq!(
+            findings(&figure),
+            "error (%): highest 3 (b, mnist), lowest 1 (a, mnist); one: error (%): 1 (mnist)"
+        );
     }
 
     #[test]
@@ -154,7 +164,7 @@ mod tests {
             rows: vec!["r".into()],
             values: vec![vec![f64::NEG_INFINITY, 4.5]],
         };
-        assert_eq!(findings(&Figure::new("f", "t", "", Plot::Heatmap(map.clone()))), "gap: at y = r, x = d: 4.5");
+        assert_eq!(findings(&Figure::new("f", "t", "", Plot::Heatmap(map.clone()))), "gap: 4.5 (y = r, x = d)");
         let names = Heatmap { values: vec![vec![1.0, 8.0]], ..map };
         assert_eq!(findings(&Figure::new("f", "t", "", Plot::Heatmap(names))), "");
     }

@@ -32,7 +32,7 @@ pub(super) const LEGEND: [(Verdict, &str); 5] = [
     (Verdict::Inconclusive, "these trials cannot tell"),
     (
         Verdict::Contradicted,
-        "the opposite is the case, beyond chance, or a rule that holds or fails exactly holds in no seed",
+        "the opposite was measured, or the bar that the rule states was missed: beyond chance, or in every seed",
     ),
     (Verdict::NotRun, "there are no trials to judge by"),
 ];
