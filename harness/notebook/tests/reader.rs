@@ -230,3 +230,18 @@ fn a_claim_without_an_effect_says_why_it_has_no_plot() {
     card.measured = "no trial finished".into();
     assert_eq!(format!("{:?}", card.plot().unwrap_err()), "z_loss C1 has no effect to plot: no trial finished");
 }
+
+/// As the notebook over all papers does.
+#[test]
+fn verdicts_are_counted_by_two_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), "2026-03-01-smoke");
+    let verdicts = open_store(folder.path()).unwrap().latest().unwrap().verdicts().unwrap();
+    let grouped = verdicts.group_by_stable(["family", "verdict"]).unwrap();
+    let mut counts = grouped.select(["claim"]).count().unwrap();
+    counts.rename("claim_count", "claims".into()).unwrap();
+    let counts = Table(
+        counts.sort(["family", "verdict"], harness_notebook::polars::prelude::SortMultipleOptions::default()).unwrap(),
+    );
+    assert_eq!(counts.texts("family").unwrap().len(), counts.numbers("claims").unwrap().len());
+}
