@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Tools of the checks that are no part of a Rust toolchain: on PATH, or from PyPI in an environment of its own below target/.
+# Tools of the checks that are no part of a Rust toolchain, in an environment of their own below target/: from PyPI, or, for
+# cargo-deny, which has no current build there, from crates.io where it is not on PATH (a minute on two cores).
 # usage: ci/tools.sh NAME              exit code 4, with a reason, where it cannot be had
 #        ci/tools.sh run NAME [ARGUMENTS]
-# NAME is typos, cffconvert, shellcheck or cargo-deny. cargo-deny has no current build on PyPI: `cargo install --locked
-# cargo-deny` takes minutes, and is left to whoever sets up the machine.
+# NAME is typos, cffconvert, shellcheck or cargo-deny.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools="target/ci-tools"
@@ -26,8 +26,11 @@ find_tool() {
             timeout 120 "$tools/bin/pip" install --quiet --disable-pip-version-check "$wanted" > /dev/null 2>&1 || return 1
         fi
         echo "$tools/bin/$name"
-    else
-        command -v "$name"
+    elif ! command -v "$name"; then
+        [ -x "$tools/bin/$name" ] ||
+            CARGO_TARGET_DIR="$tools/build" timeout 600 cargo install --quiet --locked --debug --root "$tools" "$name" > /dev/null 2>&1 || return 1
+        rm -rf "$tools/build"
+        echo "$tools/bin/$name"
     fi
 }
 
