@@ -139,7 +139,7 @@ inside() { echo "papers=(${papers[*]@Q}); $(declare -p logs reports profile data
 
 last_run="" this_run=""
 step build 3600 - cargo build -p harness "${options[@]}"
-HARNESS="$(cargo metadata --format-version 1 --no-deps | grep -o '"target_directory":"[^"]*"' | cut -d'"' -f4)/debug/harness"
+HARNESS="$(bash ci/binary.sh)"
 [[ " ${options[*]} " != *" --release "* ]] || HARNESS="${HARNESS/debug/release}"
 # The binary of this night, whatever is built meanwhile.
 if [ -x "$HARNESS" ]; then

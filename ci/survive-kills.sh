@@ -12,7 +12,7 @@ shift || true
 
 if [ -z "${HARNESS:-}" ]; then
     cargo build -p harness
-    HARNESS="$(cargo metadata --format-version 1 --no-deps | grep -o '"target_directory":"[^"]*"' | cut -d'"' -f4)/debug/harness"
+    HARNESS="$(bash ci/binary.sh)"
 fi
 seed="${SEED:-$$}"
 RANDOM="$seed"

@@ -16,5 +16,4 @@ if [ -z "$python" ]; then
 fi
 "$python" -c 'import torch' || { echo "$python has no PyTorch: set BENCH_PYTHON to one that has" >&2; exit 3; }
 cargo build -p harness
-target="$(cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')"
-timeout 3600 python3 ci/bench/compare.py "$target/debug/harness" --python "$python" "$@"
+timeout 3600 python3 ci/bench/compare.py "$(bash ci/binary.sh)" --python "$python" "$@"

@@ -15,7 +15,7 @@ limit=$((SECONDS + ${SLURM_LIMIT_S:-900}))
 bash ci/slurm/cluster.sh install || exit $?
 if [ -z "${HARNESS:-}" ]; then
     cargo build -p harness
-    HARNESS="$(cargo metadata --format-version 1 --no-deps | grep -o '"target_directory":"[^"]*"' | cut -d'"' -f4)/debug/harness"
+    HARNESS="$(bash ci/binary.sh)"
 fi
 seed="${SEED:-$$}"
 RANDOM="$seed"
