@@ -125,6 +125,25 @@ struct TrialsView {
     time: String,
 }
 
+impl TrialsView {
+    fn new(report: &PaperReport<'_>, page: &str) -> Self {
+        let Counts { planned, finished, failed, skipped, diverged, missing } = report.counts();
+        TrialsView {
+            slug: report.paper.slug.clone(),
+            page: page.to_owned(),
+            profile: report.profile.name(),
+            planned,
+            finished,
+            failed,
+            skipped,
+            diverged,
+            missing,
+            data: data_label(report),
+            time: total_time(report),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct ProblemView {
     slug: String,
@@ -145,6 +164,8 @@ struct EvidenceView {
     effect: Option<f64>,
     interval: Option<String>,
     n: usize,
+    /// Effect and interval, or in how many seeds the rule holds, in words.
+    effect_words: String,
     /// In how many of the seeds a rule holds that holds or fails exactly; absent for other rules.
     holds_in: Option<usize>,
     detectable: Option<f64>,
@@ -182,12 +203,24 @@ impl EvidenceView {
             effect: evidence.effect,
             interval: evidence.interval.map(bracket),
             n: evidence.n,
+            effect_words: effect_words(evidence),
             holds_in: evidence.holds_in(),
             detectable: evidence.detectable,
             p_value: evidence.p_value,
             summary: measured(evidence),
             brief: brief(evidence),
         }
+    }
+}
+
+fn effect_words(evidence: &Evidence) -> String {
+    if let Some(seeds) = evidence.holds_in() {
+        return format!("holds in {seeds} of {} seeds", evidence.n);
+    }
+    let effect = evidence.effect.map_or_else(|| "—".to_owned(), number);
+    match evidence.interval {
+        Some(interval) => format!("{effect} {}", bracket(interval)),
+        None => effect,
     }
 }
 
@@ -296,20 +329,7 @@ pub(super) fn run(run: &RunReport<'_>, stems: &[String]) -> RunView {
             rows,
             grid: Vec::new(),
         });
-        let Counts { planned, finished, failed, skipped, diverged, missing } = report.counts();
-        trials.push(TrialsView {
-            slug: report.paper.slug.clone(),
-            page: stem.clone(),
-            profile: report.profile.name(),
-            planned,
-            finished,
-            failed,
-            skipped,
-            diverged,
-            missing,
-            data: data_label(report),
-            time: total_time(report),
-        });
+        trials.push(TrialsView::new(report, stem));
         all_problems.extend(problems(report));
     }
     for profile in profiles.values_mut() {
@@ -543,7 +563,6 @@ pub(super) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<
     let mut problems = problems(report);
     let problems_left = problems.len().saturating_sub(MOST_PROBLEMS);
     problems.truncate(MOST_PROBLEMS);
-    let Counts { planned, finished, failed, skipped, diverged, missing } = report.counts();
     let deviation = |deviation: &harness_core::paper::Deviation| DeviationView {
         kind: deviation.kind.to_string(),
         paper: deviation.paper.clone(),
@@ -604,19 +623,7 @@ pub(super) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<
             .collect(),
         passed: report.conformance.iter().filter(|case| case.status == Status::Pass).count(),
         costs: costs(report),
-        trials: TrialsView {
-            slug: paper.slug.clone(),
-            page: String::new(),
-            profile: report.profile.name(),
-            planned,
-            finished,
-            failed,
-            skipped,
-            diverged,
-            missing,
-            data: data_label(report),
-            time: total_time(report),
-        },
+        trials: TrialsView::new(report, ""),
         problems,
         problems_left,
         data: data(report),
