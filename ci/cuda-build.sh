@@ -12,9 +12,11 @@ if ldd "$harness" | grep -E 'libcuda|libnvrtc|libcudart'; then
     echo "the binary links CUDA, and would not start without it"
     exit 1
 fi
-"$harness" doctor | tee /dev/stderr | grep -q 'CUDA in this build' || { echo "doctor does not say that this build has CUDA"; exit 1; }
+doctor="$("$harness" doctor)"
+echo "$doctor"
+grep -q 'CUDA in this build' <<< "$doctor" || { echo "doctor does not say that this build has CUDA"; exit 1; }
 
-if "$harness" doctor | grep -q 'use --device cuda'; then
+if grep -q 'use --device cuda' <<< "$doctor"; then
     echo "this machine has a GPU: what happens without one is not looked at"
     "$harness" verify all --device cuda
     exit

@@ -85,7 +85,9 @@ mod imp {
         std::panic::set_hook(hook);
         outcome.unwrap_or_else(|panic| {
             let message = crate::conformance::panic_message(panic.as_ref());
-            Err(message.lines().next().unwrap_or_default().to_owned())
+            let line = message.lines().next().unwrap_or_default();
+            // A library that is missing comes with dozens of names under which it was looked for.
+            Err(line.split(" - searched for").next().unwrap_or(line).to_owned())
         })
     }
 
@@ -165,7 +167,7 @@ mod tests {
                 let text = error.to_string();
                 assert!(matches!(error, Error::Environment(_)), "{text}");
                 assert!(text.contains("--device cpu") || text.contains("libnvrtc"), "{text}");
-                assert!(!text.contains('\n'), "one line: {text}");
+                assert!(!text.contains('\n') && text.len() < 250, "one line: {text}");
                 assert_eq!(require(0).unwrap_err().to_string(), text, "the same when asked again");
             }
         }
