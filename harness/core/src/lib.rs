@@ -7,6 +7,7 @@
 //! | [`paper`], [`claim`], [`cell`] | `paper.yaml`, parsed and checked |
 //! | [`overrides`] | `--set` and override files |
 //! | [`trial`], [`lab`], [`rng`], [`weights`] | the unit of work, and what it may use while it runs |
+//! | [`grid`] | from a paper's grid to its trials |
 //! | [`record`], [`number`] | what it leaves behind |
 //! | [`results`], [`measured`], [`judge`], [`evidence`], [`stats`] | from records to verdicts |
 //! | [`outlook`], [`sequential`] | how many seeds more, and when to stop |
@@ -35,6 +36,7 @@ pub mod figure;
 pub mod files;
 #[cfg(feature = "compute")]
 pub mod gpu;
+pub mod grid;
 #[cfg(feature = "compute")]
 mod guard;
 pub mod judge;

@@ -10,8 +10,8 @@ use harness_core::paper::{Arm, Profile};
 use harness_core::record::Record;
 use harness_core::results::Results;
 use harness_core::text::did_you_mean;
-use harness_core::trial::{DataSource, canonical};
-use harness_core::{Error, Paper, PaperReproduction, Trial, rng, yaml};
+use harness_core::trial::canonical;
+use harness_core::{Error, Paper, PaperReproduction, Trial, grid, rng, yaml};
 use polars::prelude::{Column, DataFrame};
 use rand::Rng;
 
@@ -147,28 +147,8 @@ impl Experiment {
     }
 
     fn trials(&self) -> Vec<Trial> {
-        let spec = self.paper.profiles.get(Profile::Smoke);
-        let mut trials = Vec::new();
-        for block in &spec.grid {
-            for cell in block.cells() {
-                for arm in self.chosen() {
-                    if block.arms.as_ref().is_some_and(|names| !names.contains(&arm.name)) {
-                        continue;
-                    }
-                    trials.extend((0..self.seeds).map(|seed| Trial {
-                        paper: self.paper.slug.clone(),
-                        paper_version: self.paper.version,
-                        profile: Profile::Smoke,
-                        arm: arm.name.clone(),
-                        cell: cell.clone(),
-                        seed,
-                        settings: spec.settings.clone(),
-                        arm_settings: arm.settings.clone(),
-                        data: block.data.iter().map(|id| (id.clone(), DataSource::Synthetic)).collect(),
-                    }));
-                }
-            }
-        }
+        let mut trials = grid::synthetic_trials(&self.paper, Profile::Smoke, 0..self.seeds);
+        trials.retain(|trial| self.chosen().any(|arm| arm.name == trial.arm));
         trials
     }
 

@@ -5,13 +5,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use harness_core::backend::DeviceChoice;
-use harness_core::cell::Cell;
 use harness_core::data::{DataError, Fetcher};
+use harness_core::grid::{self, Point, Sourced};
 use harness_core::overrides::{self, Override};
 use harness_core::paper::{Paper, Profile};
 use harness_core::trial::{DataSource, Trial};
 use harness_core::{Error, PaperReproduction, Result};
-use serde::{Deserialize, Serialize};
 
 use crate::store::Store;
 use crate::store::manifest::ManifestPaper;
@@ -106,44 +105,6 @@ impl PlannedTrial {
         }
     }
 }
-
-/// A place in the grid of a paper's profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Point {
-    /// Index of the block.
-    pub block: usize,
-    /// Index of the cell in its block.
-    pub cell: usize,
-    /// Index of the arm.
-    pub arm: usize,
-    /// The seed.
-    pub seed: u64,
-}
-
-impl Point {
-    /// The trial that stands there; `cell` is the cell of its index. `None` where the paper has no such place.
-    pub fn trial(&self, paper: &Paper, profile: Profile, cell: Cell, data: &Sourced) -> Option<Trial> {
-        let spec = paper.profiles.get(profile);
-        let arm = paper.arms.get(self.arm)?;
-        let block = spec.grid.get(self.block)?;
-        let data = block.data.iter().map(|id| Some((id.clone(), data.get(id)?.clone()))).collect::<Option<_>>()?;
-        Some(Trial {
-            paper: paper.slug.clone(),
-            paper_version: paper.version,
-            profile,
-            arm: arm.name.clone(),
-            cell,
-            seed: self.seed,
-            settings: spec.settings.clone(),
-            arm_settings: arm.settings.clone(),
-            data,
-        })
-    }
-}
-
-/// The source of each data set.
-pub type Sourced = BTreeMap<String, DataSource>;
 
 /// A paper of the plan.
 pub struct PaperPlan {
@@ -246,38 +207,27 @@ fn plan_paper(
     for id in spec.grid.iter().flat_map(|block| &block.data) {
         data.insert(id.clone(), sources.find(id)?);
     }
-    for (block_at, block) in spec.grid.iter().enumerate() {
-        for (cell_at, cell) in block.cells().into_iter().enumerate() {
-            for (arm_at, arm) in paper.arms.iter().enumerate() {
-                if block.arms.as_ref().is_some_and(|names| !names.contains(&arm.name)) {
-                    continue;
-                }
-                for seed in 0..seeds {
-                    let point = Point { block: block_at, cell: cell_at, arm: arm_at, seed };
-                    let Some(trial) = point.trial(&paper, profile, cell.clone(), &data) else { continue };
-                    if seed == 0 {
-                        reproduction.check(&trial)?;
-                    }
-                    let key = trial.key(code, selection.device.class());
-                    let pending = match selection.rerun {
-                        Rerun::All => true,
-                        Rerun::Unfinished => !present.finished.contains(&key),
-                        Rerun::Failed => !present.finished.contains(&key) && present.failed.contains(&key),
-                    };
-                    trials.push(PlannedTrial {
-                        trial,
-                        key,
-                        code: code.to_owned(),
-                        exclusive: block.exclusive,
-                        timeout: Duration::from_secs(spec.timeout_s),
-                        memory_mb: spec.memory_mb,
-                        pending,
-                        point,
-                        until_stage: None,
-                    });
-                }
-            }
+    for (point, trial) in grid::trials(&paper, profile, 0..seeds, &data) {
+        if point.seed == 0 {
+            reproduction.check(&trial)?;
         }
+        let key = trial.key(code, selection.device.class());
+        let pending = match selection.rerun {
+            Rerun::All => true,
+            Rerun::Unfinished => !present.finished.contains(&key),
+            Rerun::Failed => !present.finished.contains(&key) && present.failed.contains(&key),
+        };
+        trials.push(PlannedTrial {
+            trial,
+            key,
+            code: code.to_owned(),
+            exclusive: spec.grid.get(point.block).is_some_and(|block| block.exclusive),
+            timeout: Duration::from_secs(spec.timeout_s),
+            memory_mb: spec.memory_mb,
+            pending,
+            point,
+            until_stage: None,
+        });
     }
     let overrides = selection
         .overrides

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use harness_core::backend::DeviceChoice;
 use harness_core::cell::Cell;
+use harness_core::grid::{Point, Sourced};
 use harness_core::paper::{Paper, Profile};
 use harness_core::trial::hex;
 use harness_core::{Error, Result};
@@ -20,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::pack::{Array, Task, TaskKind};
 use crate::run::manifest::Manifest;
-use crate::run::plan::{PaperPlan, Plan, PlannedTrial, Point, Sourced};
+use crate::run::plan::{PaperPlan, Plan, PlannedTrial};
 use crate::store::Store;
 
 /// The version of [`PlanFile`] that this build writes, and the only one that it reads.

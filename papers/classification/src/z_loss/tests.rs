@@ -6,6 +6,7 @@ use harness_core::backend::DeviceChoice;
 use harness_core::cell::Cell as GridCell;
 use harness_core::conformance::{Status, Vectors};
 use harness_core::evidence::Verdict;
+use harness_core::grid::{synthetic_trial, synthetic_trials};
 use harness_core::lab::{Notebook, QuietHost};
 use harness_core::op::{Array, Values};
 use harness_core::paper::Profile;
@@ -151,33 +152,11 @@ proptest! {
 
 /// The trials of the smoke profile for one seed.
 fn smoke_trials() -> Vec<Trial> {
-    let paper = REPRODUCTION.paper();
-    let spec = &paper.profiles.smoke;
-    let mut trials = Vec::new();
-    for block in &spec.grid {
-        for arm in &paper.arms {
-            if block.arms.as_ref().is_some_and(|arms| !arms.contains(&arm.name)) {
-                continue;
-            }
-            trials.extend(block.cells().into_iter().map(|cell| trial(&arm.name, cell)));
-        }
-    }
-    trials
+    synthetic_trials(REPRODUCTION.paper(), Profile::Smoke, 0..1)
 }
 
 fn trial(arm: &str, cell: GridCell) -> Trial {
-    let paper = REPRODUCTION.paper();
-    Trial {
-        paper: paper.slug.clone(),
-        paper_version: paper.version,
-        profile: Profile::Smoke,
-        arm: arm.to_owned(),
-        cell,
-        seed: 0,
-        settings: paper.profiles.smoke.settings.clone(),
-        arm_settings: paper.arm(arm).unwrap().settings.clone(),
-        data: BTreeMap::new(),
-    }
+    synthetic_trial(REPRODUCTION.paper(), Profile::Smoke, arm, cell, 0).unwrap()
 }
 
 fn run(trial: &Trial) -> Notebook {

@@ -8,6 +8,7 @@ use harness_core::cell::Cell as GridCell;
 use harness_core::conformance::{Status, Vectors};
 use harness_core::data::CachedSet;
 use harness_core::evidence::Verdict;
+use harness_core::grid::synthetic_trial;
 use harness_core::lab::{Host, Interrupt, Notebook, QuietHost};
 use harness_core::number::Number;
 use harness_core::op::{Array, Values};
@@ -157,18 +158,7 @@ fn ops_at_their_edges() {
 }
 
 fn trial(profile: Profile, arm: &str, cell: &GridCell, seed: u64) -> Trial {
-    let paper = REPRODUCTION.paper();
-    Trial {
-        paper: paper.slug.clone(),
-        paper_version: paper.version,
-        profile,
-        arm: arm.to_owned(),
-        cell: cell.clone(),
-        seed,
-        settings: paper.profiles.get(profile).settings.clone(),
-        arm_settings: paper.arm(arm).unwrap().settings.clone(),
-        data: BTreeMap::new(),
-    }
+    synthetic_trial(REPRODUCTION.paper(), profile, arm, cell.clone(), seed).unwrap()
 }
 
 /// Arms and cells of a profile.

@@ -1,13 +1,12 @@
 //! What must be true of the whole module.
 
-use std::collections::BTreeMap;
-
 use burn::tensor::TensorData;
 use harness_core::backend::DeviceChoice;
 use harness_core::cell::Level;
 use harness_core::conformance::{Status, Vectors};
 use harness_core::evidence::Verdict;
 use harness_core::figure::Plot;
+use harness_core::grid::synthetic_trials;
 use harness_core::lab::{Notebook, QuietHost};
 use harness_core::number::Number;
 use harness_core::op::{Array, Values, read_f32};
@@ -30,28 +29,7 @@ fn device() -> Device {
 
 fn trials(profile: Profile) -> Vec<Trial> {
     let paper = REPRODUCTION.paper();
-    let spec = paper.profiles.get(profile);
-    let mut trials = Vec::new();
-    for block in &spec.grid {
-        for arm in paper.arms.iter().filter(|arm| block.arms.as_ref().is_none_or(|arms| arms.contains(&arm.name))) {
-            for cell in block.cells() {
-                for seed in 0..spec.seeds {
-                    trials.push(Trial {
-                        paper: paper.slug.clone(),
-                        paper_version: paper.version,
-                        profile,
-                        arm: arm.name.clone(),
-                        cell: cell.clone(),
-                        seed,
-                        settings: spec.settings.clone(),
-                        arm_settings: arm.settings.clone(),
-                        data: BTreeMap::new(),
-                    });
-                }
-            }
-        }
-    }
-    trials
+    synthetic_trials(paper, profile, 0..paper.profiles.get(profile).seeds)
 }
 
 fn run(trial: &Trial) -> Notebook {

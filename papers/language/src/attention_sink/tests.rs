@@ -6,6 +6,7 @@ use harness_core::backend::DeviceChoice;
 use harness_core::cell::Cell as GridCell;
 use harness_core::conformance::{Status, Vectors};
 use harness_core::evidence::Verdict;
+use harness_core::grid::{synthetic_trial, synthetic_trials};
 use harness_core::lab::{Notebook, QuietHost};
 use harness_core::op::{Array, Values, read_f32};
 use harness_core::paper::Profile;
@@ -330,31 +331,11 @@ proptest! {
 
 /// The trials of the smoke profile for one seed.
 fn smoke_trials(seed: u64) -> Vec<Trial> {
-    let paper = REPRODUCTION.paper();
-    let mut trials = Vec::new();
-    for block in &paper.profiles.smoke.grid {
-        for arm in &paper.arms {
-            if block.arms.as_ref().is_none_or(|arms| arms.contains(&arm.name)) {
-                trials.extend(block.cells().into_iter().map(|cell| Trial { seed, ..trial(&arm.name, cell) }));
-            }
-        }
-    }
-    trials
+    synthetic_trials(REPRODUCTION.paper(), Profile::Smoke, seed..=seed)
 }
 
 fn trial(arm: &str, cell: GridCell) -> Trial {
-    let paper = REPRODUCTION.paper();
-    Trial {
-        paper: paper.slug.clone(),
-        paper_version: paper.version,
-        profile: Profile::Smoke,
-        arm: arm.to_owned(),
-        cell,
-        seed: 0,
-        settings: paper.profiles.smoke.settings.clone(),
-        arm_settings: paper.arm(arm).unwrap().settings.clone(),
-        data: BTreeMap::new(),
-    }
+    synthetic_trial(REPRODUCTION.paper(), Profile::Smoke, arm, cell, 0).unwrap()
 }
 
 fn back_copy_cell() -> GridCell {

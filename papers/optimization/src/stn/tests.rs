@@ -7,12 +7,12 @@ use harness_core::backend::DeviceChoice;
 use harness_core::cell::Cell as GridCell;
 use harness_core::conformance::{Status, Vectors};
 use harness_core::evidence::Verdict;
+use harness_core::grid::synthetic_trials;
 use harness_core::lab::{Notebook, QuietHost};
 use harness_core::number::Number;
 use harness_core::op::{Array, Values};
 use harness_core::paper::Profile;
 use harness_core::prelude::*;
-use harness_core::trial::DataSource;
 use serde_json::{Map, Value, json};
 
 use super::REPRODUCTION;
@@ -263,27 +263,7 @@ fn the_language_model_learns_which_word_follows_which() {
 
 /// The trials of a profile, with generated data.
 fn trials(profile: Profile, seed: u64) -> Vec<Trial> {
-    let paper = REPRODUCTION.paper();
-    let spec = paper.profiles.get(profile);
-    let mut found = Vec::new();
-    for block in &spec.grid {
-        for cell in block.cells() {
-            for arm in paper.arms.iter().filter(|arm| block.arms.as_ref().is_none_or(|arms| arms.contains(&arm.name))) {
-                found.push(Trial {
-                    paper: paper.slug.clone(),
-                    paper_version: paper.version,
-                    profile,
-                    arm: arm.name.clone(),
-                    cell: cell.clone(),
-                    seed,
-                    settings: spec.settings.clone(),
-                    arm_settings: arm.settings.clone(),
-                    data: block.data.iter().map(|id| (id.clone(), DataSource::Synthetic)).collect(),
-                });
-            }
-        }
-    }
-    found
+    synthetic_trials(REPRODUCTION.paper(), profile, seed..=seed)
 }
 
 fn on(trial: &Trial, task: &str) -> bool {

@@ -6,6 +6,7 @@ use harness_core::backend::DeviceChoice;
 use harness_core::cell::Cell as GridCell;
 use harness_core::conformance::{Status, Vectors};
 use harness_core::evidence::Verdict;
+use harness_core::grid::synthetic_trials;
 use harness_core::lab::{Notebook, QuietHost};
 use harness_core::op::{Array, Values};
 use harness_core::paper::Profile;
@@ -148,35 +149,11 @@ fn one_example_has_its_whole_weight() {
     assert_eq!(weights("mail_weights", mail), [1.0]);
 }
 
-/// The trials of a profile on the tasks named, with generated data.
+/// The trials of a profile on the task named, with generated data.
 fn trials(profile: Profile, task: &str, seed: u64) -> Vec<Trial> {
-    let paper = REPRODUCTION.paper();
-    let spec = paper.profiles.get(profile);
-    let mut found = Vec::new();
-    for block in &spec.grid {
-        for cell in
-            block.cells().into_iter().filter(|cell| cell.get("task").is_some_and(|level| level.to_string() == task))
-        {
-            for arm in paper.arms.iter().filter(|arm| block.arms.as_ref().is_none_or(|arms| arms.contains(&arm.name))) {
-                found.push(Trial {
-                    paper: paper.slug.clone(),
-                    paper_version: paper.version,
-                    profile,
-                    arm: arm.name.clone(),
-                    cell: cell.clone(),
-                    seed,
-                    settings: spec.settings.clone(),
-                    arm_settings: arm.settings.clone(),
-                    data: block
-                        .data
-                        .iter()
-                        .map(|id| (id.clone(), harness_core::trial::DataSource::Synthetic))
-                        .collect(),
-                });
-            }
-        }
-    }
-    found
+    let mut trials = synthetic_trials(REPRODUCTION.paper(), profile, seed..=seed);
+    trials.retain(|trial| trial.cell.get("task").is_some_and(|level| level.to_string() == task));
+    trials
 }
 
 fn run(trial: &Trial) -> Notebook {

@@ -6,6 +6,7 @@ use harness_core::backend::DeviceChoice;
 use harness_core::cell::Cell as GridCell;
 use harness_core::conformance::{Status, Vectors};
 use harness_core::evidence::Verdict;
+use harness_core::grid::synthetic_trials;
 use harness_core::lab::{Notebook, QuietHost};
 use harness_core::number::Number;
 use harness_core::op::{Array, Values};
@@ -186,29 +187,8 @@ fn a_narrow_network_has_its_closed_form_and_gradients_reach_all_inputs() {
     assert!(gradients["points"].values.to_f64()[0] != 0.0 && gradients["w1"].values.to_f64()[0] != 0.0);
 }
 
-/// The trials of a profile.
 fn trials(profile: Profile, seed: u64) -> Vec<Trial> {
-    let paper = REPRODUCTION.paper();
-    let spec = paper.profiles.get(profile);
-    let mut found = Vec::new();
-    for block in &spec.grid {
-        for cell in block.cells() {
-            for arm in paper.arms.iter().filter(|arm| block.arms.as_ref().is_none_or(|arms| arms.contains(&arm.name))) {
-                found.push(Trial {
-                    paper: paper.slug.clone(),
-                    paper_version: paper.version,
-                    profile,
-                    arm: arm.name.clone(),
-                    cell: cell.clone(),
-                    seed,
-                    settings: spec.settings.clone(),
-                    arm_settings: arm.settings.clone(),
-                    data: BTreeMap::new(),
-                });
-            }
-        }
-    }
-    found
+    synthetic_trials(REPRODUCTION.paper(), profile, seed..=seed)
 }
 
 fn find(profile: Profile, problem: &str, arm: &str) -> Trial {

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use harness_core::backend::DeviceChoice;
 use harness_core::conformance::{Status, Vectors};
 use harness_core::evidence::Verdict;
+use harness_core::grid::{synthetic_trial, synthetic_trials};
 use harness_core::lab::{Host, Interrupt, Notebook, QuietHost};
 use harness_core::paper::Profile;
 use harness_core::record::{Outcome, Provenance, Record};
@@ -13,34 +14,13 @@ use harness_core::trial::DataSource;
 
 use super::*;
 
-fn trial(profile: Profile, arm: &str, cell: &harness_core::cell::Cell, seed: u64, data: &[String]) -> Trial {
-    let paper = LrPerceptron.paper();
-    Trial {
-        paper: paper.slug.clone(),
-        paper_version: paper.version,
-        profile,
-        arm: arm.into(),
-        cell: cell.clone(),
-        seed,
-        settings: paper.profiles.get(profile).settings.clone(),
-        arm_settings: paper.arm(arm).unwrap().settings.clone(),
-        data: data.iter().map(|id| (id.clone(), DataSource::Synthetic)).collect(),
-    }
+fn trial(profile: Profile, arm: &str, cell: &harness_core::cell::Cell, seed: u64) -> Trial {
+    synthetic_trial(LrPerceptron.paper(), profile, arm, cell.clone(), seed).unwrap()
 }
 
 fn trials(profile: Profile) -> Vec<Trial> {
     let paper = LrPerceptron.paper();
-    let spec = paper.profiles.get(profile);
-    let all: Vec<String> = paper.arms.iter().map(|arm| arm.name.clone()).collect();
-    let mut trials = Vec::new();
-    for block in &spec.grid {
-        for cell in block.cells() {
-            for arm in block.arms.as_ref().unwrap_or(&all) {
-                trials.extend((0..spec.seeds).map(|seed| trial(profile, arm, &cell, seed, &block.data)));
-            }
-        }
-    }
-    trials
+    synthetic_trials(paper, profile, 0..paper.profiles.get(profile).seeds)
 }
 
 fn run(trial: &Trial) -> Notebook {
@@ -322,7 +302,7 @@ fn an_interrupted_trial_goes_on_where_it_stopped() {
     // So many points, and so few steps, that neither method ends before its second report of progress.
     let cell = harness_core::cell::Cell::new().with("task", "worst_case").with("n", 10_000_i64);
     for arm in ["lr_gd_0.001", "batch_perceptron"] {
-        let mut trial = trial(Profile::Quick, arm, &cell, 0, &[]);
+        let mut trial = trial(Profile::Quick, arm, &cell, 0);
         trial.settings["worst_case_limit"] = serde_json::json!(1200);
         let whole = run(&trial);
         let mut host = Interrupted { reports_left: 1, kept: None };
@@ -341,7 +321,7 @@ fn an_interrupted_trial_goes_on_where_it_stopped() {
 #[test]
 fn a_task_without_its_images_runs_on_generated_points() {
     let cell = harness_core::cell::Cell::new().with("task", "fashion_imbalanced").with("n", 60_i64);
-    let mut trial = trial(Profile::Quick, "normalized_lr_gd_10", &cell, 0, &["fashion-mnist".to_owned()]);
+    let mut trial = trial(Profile::Quick, "normalized_lr_gd_10", &cell, 0);
     let notebook = run(&trial);
     assert_eq!(notebook.metrics["separated"].0, 1.0);
     trial.data = BTreeMap::new();
@@ -422,8 +402,8 @@ fn an_off_by_one_is_not_reproduced() {
 /// A finished trial on a real set with numbers made up for the purpose.
 fn made_up(task: &str, arm: &str, seed: u64, iterations: f64, separated: bool, max_loss: f64, probe: f64) -> Record {
     let cell = harness_core::cell::Cell::new().with("task", task).with("n", 1000_i64);
-    let mut trial = trial(Profile::Quick, arm, &cell, seed, &[]);
-    trial.data.insert("mnist".into(), DataSource::Real { digest: "0".repeat(64) });
+    let mut trial = trial(Profile::Quick, arm, &cell, seed);
+    trial.data = [("mnist".to_owned(), DataSource::Real { digest: "0".repeat(64) })].into();
     let mut record = record(&trial, Notebook::default());
     for (name, value) in [
         ("iterations", iterations),

@@ -6,6 +6,7 @@ use harness_core::backend::DeviceChoice;
 use harness_core::cell::Cell as GridCell;
 use harness_core::conformance::{Status, Vectors};
 use harness_core::evidence::Verdict;
+use harness_core::grid::{synthetic_trial, synthetic_trials};
 use harness_core::lab::{Notebook, QuietHost};
 use harness_core::op::{Array, Values};
 use harness_core::paper::Profile;
@@ -176,18 +177,7 @@ proptest! {
 }
 
 pub fn trial(arm: &str, cell: GridCell, seed: u64) -> Trial {
-    let paper = REPRODUCTION.paper();
-    Trial {
-        paper: paper.slug.clone(),
-        paper_version: paper.version,
-        profile: Profile::Smoke,
-        arm: arm.to_owned(),
-        cell,
-        seed,
-        settings: paper.profiles.smoke.settings.clone(),
-        arm_settings: paper.arm(arm).unwrap().settings.clone(),
-        data: BTreeMap::new(),
-    }
+    synthetic_trial(REPRODUCTION.paper(), Profile::Smoke, arm, cell, seed).unwrap()
 }
 
 pub fn lab_of<'a>(trial: &'a Trial, host: &'a mut QuietHost) -> Lab<'a> {
@@ -269,16 +259,7 @@ fn tofu_is_split_by_authors_from_its_end() {
 }
 
 fn smoke_trials(seed: u64) -> Vec<Trial> {
-    let paper = REPRODUCTION.paper();
-    let mut trials = Vec::new();
-    for block in &paper.profiles.smoke.grid {
-        for arm in &paper.arms {
-            if block.arms.as_ref().is_none_or(|arms| arms.contains(&arm.name)) {
-                trials.extend(block.cells().into_iter().map(|cell| trial(&arm.name, cell, seed)));
-            }
-        }
-    }
-    trials
+    synthetic_trials(REPRODUCTION.paper(), Profile::Smoke, seed..=seed)
 }
 
 #[test]
