@@ -1,5 +1,6 @@
 //! The one error type of core, and what each error means for the exit code.
 
+#[cfg(feature = "compute")]
 use crate::data::DataError;
 use crate::stats::StatsError;
 use crate::yaml::YamlError;
@@ -23,6 +24,7 @@ pub enum Error {
     #[error(transparent)]
     Yaml(#[from] YamlError),
     /// A data set that cannot be had or read.
+    #[cfg(feature = "compute")]
     #[error(transparent)]
     Data(#[from] DataError),
     /// A statistic that is not defined for its values.
@@ -59,7 +61,9 @@ impl Error {
         match self {
             Error::Input(_) | Error::Yaml(_) => ErrorKind::Input,
             Error::Environment(_) => ErrorKind::Environment,
+            #[cfg(feature = "compute")]
             Error::Data(error) if error.is_environment() => ErrorKind::Environment,
+            #[cfg(feature = "compute")]
             Error::Data(_) => ErrorKind::Input,
             _ => ErrorKind::Failed,
         }

@@ -18,8 +18,8 @@
 //! | [`files`], [`text`], [`yaml`] | small matters |
 //! | [`backend`] | the only file that names a backend |
 //!
-//! What runs an experiment, and what judges by a paper's own code, is behind the feature `compute`, which is on by default:
-//! a reader of results builds without it, and so without burn.
+//! What runs an experiment, its data sets, and what judges by a paper's own code, is behind the feature `compute`, which is on
+//! by default: a reader of results builds without it, and so without burn, network and archives.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 #[cfg(feature = "compute")]
@@ -29,6 +29,7 @@ pub mod cell;
 pub mod claim;
 #[cfg(feature = "compute")]
 pub mod conformance;
+#[cfg(feature = "compute")]
 pub mod data;
 pub mod error;
 pub mod evidence;

@@ -5,7 +5,7 @@ use harness_core::claim::Claim;
 use harness_core::evidence::Verdict;
 use harness_core::figure::{Axis, Bar, BarPlot, BarSeries, Figure, Plot, Reference};
 use harness_core::text::number;
-use harness_report::report::escape_html;
+use harness_report::printable::escape_html;
 
 use crate::error::NotebookError;
 use crate::html::{badge, display};

@@ -4,7 +4,7 @@ use harness_core::claim::Test;
 use harness_core::evidence::Evidence;
 use harness_core::results::Results;
 use harness_core::yaml;
-use harness_report::report::escape_html;
+use harness_report::printable::escape_html;
 use serde::Deserialize;
 
 use crate::error::NotebookError;

@@ -1,7 +1,7 @@
 //! What the kernel is told to show.
 
 use harness_core::evidence::Verdict;
-use harness_report::report::escape_html;
+use harness_report::printable::escape_html;
 
 /// Prints `html` between the marks by which evcxr knows rich content, after the same in plain text for other front ends.
 #[expect(clippy::print_stdout, reason = "standard output is how a cell shows something")]

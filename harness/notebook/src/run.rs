@@ -8,7 +8,7 @@ use harness_core::figure::{Axis, Bar, BarPlot, BarSeries, Figure, Plot};
 use harness_core::record::Record;
 use harness_core::results::Results;
 use harness_core::text::did_you_mean;
-use harness_report::tables::{outcome, read_parquet, read_verdict_table, results_table};
+use harness_report::tables::{outcome, read_verdict_table, results_table};
 use harness_store::Store;
 use harness_store::manifest::{Manifest, ManifestPaper};
 use polars::prelude::{Column, DataFrame};
@@ -74,15 +74,11 @@ impl Run {
     /// Every number of its trials.
     ///
     /// Columns: `paper`, `version`, `profile`, `arm`, `cell`, `seed`, `outcome`, `synthetic`, `kind` (`metric` or
-    /// `timing`), `name`, `value`, `key`. Made from the store where the run's `results.parquet` is absent.
+    /// `timing`), `name`, `value`, `key`: those of the run's `results.parquet`, from the store.
     ///
     /// # Errors
-    /// Where neither can be read.
+    /// Where a file of the store is damaged.
     pub fn results(&self) -> Result<Table, NotebookError> {
-        let path = self.folder.join(&self.manifest.id).join("results.parquet");
-        if path.is_file() {
-            return Ok(read_parquet(&path)?.into());
-        }
         let mut records = Vec::new();
         for entry in &self.manifest.papers {
             records.extend(self.records(entry)?);

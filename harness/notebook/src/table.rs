@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use harness_core::text::{did_you_mean, number};
-use harness_report::report::escape_html;
+use harness_report::printable::escape_html;
 use polars::prelude::{AnyValue, Column, DataFrame, DataType};
 
 use crate::error::NotebookError;

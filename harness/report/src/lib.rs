@@ -9,9 +9,13 @@
 //! | [`tables`] | dataframes of results and verdicts |
 //! | [`report`] | Markdown reports and the summary for the terminal |
 //! | [`printable`](mod@printable) | text of others, made harmless |
+//!
+//! Reports, and tables and figures as files, are behind the feature `report`, which is on by default: what only shows results,
+//! as a notebook does, builds without it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod draw;
 pub mod printable;
+#[cfg(feature = "report")]
 pub mod report;
 pub mod tables;

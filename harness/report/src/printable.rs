@@ -1,6 +1,11 @@
 //! Text from papers, data and errors, made fit to be shown: one line, no characters that act on a terminal, a page or
 //! the direction of reading, no word longer than a line.
 
+/// Characters of a paragraph at most.
+pub(crate) const PARAGRAPH: usize = 4000;
+/// Characters of a word at most.
+pub(crate) const WORD: usize = 90;
+
 /// The text on one line, without control, direction, invisible and non-characters. Runs of white space become one
 /// space.
 ///
@@ -118,6 +123,33 @@ pub fn cut(text: &str, most: usize) -> String {
 pub fn short(text: &str, most: usize, word: usize) -> String {
     let words: Vec<String> = printable(text).split(' ').map(|part| elide(part, word)).collect();
     cut(&words.join(" "), most)
+}
+
+/// One line of HTML that shows `text` and does nothing else, between tags and in attributes with double quotes: no
+/// markup, entity or change of direction comes from it.
+///
+/// ```
+/// use harness_report::printable::escape_html;
+/// assert_eq!(escape_html("a <b>\n\"c\" & 'd'"), "a &lt;b&gt; &quot;c&quot; &amp; &#39;d&#39;");
+/// ```
+pub fn escape_html(text: &str) -> String {
+    html_at_most(text, PARAGRAPH)
+}
+
+/// [`escape_html`] of at most so many characters.
+pub(crate) fn html_at_most(text: &str, most: usize) -> String {
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in short(text, most, WORD).chars() {
+        match c {
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            _ => safe.push(c),
+        }
+    }
+    safe
 }
 
 #[cfg(test)]

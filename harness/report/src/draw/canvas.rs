@@ -165,6 +165,7 @@ fn register() {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Vector,
+    #[cfg_attr(not(feature = "report"), expect(dead_code, reason = "pixels are drawn for files alone"))]
     Pixels,
 }
 

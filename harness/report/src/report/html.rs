@@ -7,34 +7,8 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use pulldown_cmark::{Alignment, CowStr, Event, Options, Parser, Tag, TagEnd};
 use serde::Serialize;
 
-use super::markdown::{FIELD, PARAGRAPH, WORD, broken, figure, is_plain_https};
-use crate::printable::{pieces, short};
-
-/// One line of HTML that shows `text` and does nothing else, between tags and in attributes with double quotes: no
-/// markup, entity or change of direction comes from it.
-///
-/// ```
-/// use harness_report::report::escape_html;
-/// assert_eq!(escape_html("a <b>\n\"c\" & 'd'"), "a &lt;b&gt; &quot;c&quot; &amp; &#39;d&#39;");
-/// ```
-pub fn escape_html(text: &str) -> String {
-    escape_at_most(text, PARAGRAPH)
-}
-
-fn escape_at_most(text: &str, most: usize) -> String {
-    let mut safe = String::with_capacity(text.len() + 16);
-    for c in short(text, most, WORD).chars() {
-        match c {
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '&' => safe.push_str("&amp;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            _ => safe.push(c),
-        }
-    }
-    safe
-}
+use super::markdown::{FIELD, broken, figure, is_plain_https};
+use crate::printable::{PARAGRAPH, WORD, escape_html, html_at_most, pieces, short};
 
 /// The same between tags, where plain words between backticks are code.
 fn rich(text: &str) -> String {
@@ -54,7 +28,7 @@ fn rich(text: &str) -> String {
 
 /// A link where the address is a plain https one, else the label alone.
 fn link(label: &str, address: &str) -> Value {
-    let label = escape_at_most(label, FIELD);
+    let label = html_at_most(label, FIELD);
     Value::from_safe_string(if is_plain_https(address) {
         format!("<a href=\"{}\" rel=\"noreferrer\">{label}</a>", escape_html(address))
     } else {
@@ -139,7 +113,7 @@ fn environment() -> Result<Environment<'static>> {
         out.write_str(&shown).map_err(minijinja::Error::from)
     });
     environment.add_filter("rich", |text: &str| Value::from_safe_string(rich(text)));
-    environment.add_filter("field", |text: &str| Value::from_safe_string(escape_at_most(text, FIELD)));
+    environment.add_filter("field", |text: &str| Value::from_safe_string(html_at_most(text, FIELD)));
     environment.add_filter("link", |label: &str, address: &str| link(label, address));
     // What we made ourselves: paths of files, intervals, style and script.
     environment.add_filter("plain", |text: &str| Value::from_safe_string(text.to_owned()));

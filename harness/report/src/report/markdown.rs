@@ -7,14 +7,10 @@ use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use crate::printable::{pieces, short};
+use crate::printable::{PARAGRAPH, WORD, pieces, short};
 
-/// Characters of a paragraph at most.
-pub(super) const PARAGRAPH: usize = 4000;
 /// Characters of a table's field at most.
 pub(super) const FIELD: usize = 240;
-/// Characters of a word at most.
-pub(super) const WORD: usize = 90;
 
 /// One line of Markdown that shows `text` and does nothing else: no link, table border, HTML or change of direction comes
 /// from it, and no markup but that plain words between backticks are code. It works in paragraphs, table fields, link labels and alternative texts.

@@ -35,7 +35,6 @@ use harness_core::{Error, Paper, Result};
 use crate::draw::{self, Palette};
 use crate::tables::{self, cannot, write_atomic};
 
-pub use html::escape_html;
 pub use markdown::escape;
 pub use site::{Earlier, EarlierVerdict, write_site};
 pub use summary::summary;
