@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The CPU side of CUDA: the feature builds without a CUDA toolkit, and on a machine without a GPU `--device cuda` is refused
-# with one clear line and exit code 3 while `auto` computes on the CPU and says so. Takes a quarter of an hour on two cores.
+# with one clear line and exit code 3 while `auto` computes on the CPU and says so. Takes half an hour on two cores.
 # usage: ci/cuda-build.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."

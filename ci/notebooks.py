@@ -38,6 +38,13 @@ def words(output):
     return output.get("data", {}).get("text/plain", "")
 
 
+def lost(output):
+    """Whether a table or picture is shown as plain text alone: the kernel does that where the cell compiled only once it had
+    been mended, as where the last line moves a variable, or is the first of the notebook to use `?`."""
+    data = output.get("data", {})
+    return "text/html" not in data and data.get("text/plain", "").startswith(("picture: ", "shape: ("))
+
+
 def main():
     # Ends as at an error, and so takes the kernel along.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -63,6 +70,8 @@ def main():
             except CellExecutionError:
                 failed = f"cell {number} ended in an error"
             print(f"{name}: cell {number} of {len(cells)}: {time.monotonic() - began:.1f} s", flush=True)
+            if not failed and any(map(lost, cell.outputs)):
+                failed = f"cell {number} shows a table or picture as plain text"
             if failed:
                 print(f"--- {name}, cell {number}\n{cell.source}\n---", file=sys.stderr)
                 print("\n".join(map(words, cell.outputs)), file=sys.stderr)

@@ -36,12 +36,11 @@ fi
 # Notebooks name things beside their own folder. Here that is a folder of links, so that any folder of reports will do.
 beside="$(mktemp -d)"
 trap 'rm -rf "$beside"' EXIT
-ln -s "$root/harness" "$beside/harness"
 ln -s "$(cd "$reports" && pwd)" "$beside/reports"
 # The compiler is chosen by the folder that a kernel starts in.
 ln -s "$root/rust-toolchain.toml" "$beside/rust-toolchain.toml"
 mkdir "$beside/notebooks"
-ln -s "$root/notebooks/evcxr.toml" "$beside/notebooks/evcxr.toml"
+ln -s "$root"/notebooks/{evcxr.toml,reader,losses} "$beside/notebooks/"
 
 for notebook in "$@"; do
     name="$(basename "$notebook" .ipynb)"

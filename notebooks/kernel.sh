@@ -12,6 +12,11 @@ for slot in 1 2 3 4 5 6 7 8; do
     mkdir -p "$folder"
     exec 9> "$folder/lock"
     if flock --nonblock 9; then
+        # The same versions as everywhere else; what a notebook brings of its own is added to them.
+        if ! cmp --silent "$here/../Cargo.lock" "$folder/Cargo.lock.project"; then
+            cp "$here/../Cargo.lock" "$folder/Cargo.lock"
+            cp "$here/../Cargo.lock" "$folder/Cargo.lock.project"
+        fi
         export EVCXR_TMPDIR="$folder"
         exec "$home/bin/evcxr_jupyter" --control_file "$1"
     fi

@@ -51,6 +51,10 @@ content = {
 pathlib.Path(spec).write_text(json.dumps(content, indent=2) + "\n")
 PYTHON
 
+# Cargo reads it for each folder below.
+mkdir -p "$home/.cargo"
+cp "$here/cargo.toml" "$home/.cargo/config.toml"
+
 echo "the crates that notebooks build"
 cargo fetch --locked --quiet --manifest-path "$here/../Cargo.toml"
 echo "ready; now: $home/python/bin/jupyter lab $here"

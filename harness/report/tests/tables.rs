@@ -6,7 +6,10 @@ mod common;
 use harness_core::Error;
 use harness_core::number::Number;
 use harness_core::record::Outcome;
-use harness_report::tables::{defused, read_parquet, results_table, verdicts_table, write_csv, write_parquet};
+use harness_report::tables::{
+    defused, read_parquet, read_verdict_table, results_table, verdicts_table, write_csv, write_parquet,
+};
+use polars::prelude::{Column, DataFrame};
 
 #[test]
 fn no_trial_is_missing_from_the_table() {
@@ -54,6 +57,24 @@ fn a_broken_file_is_an_error_of_the_environment() {
 }
 
 #[test]
+fn a_table_of_verdicts_with_words_for_numbers_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("verdicts.csv");
+    let refused = |text: Option<&str>| {
+        if let Some(text) = text {
+            std::fs::write(&path, text).unwrap();
+        }
+        let error = read_verdict_table(&path).unwrap_err();
+        assert!(matches!(error, Error::Environment(_)), "{error:?}");
+        assert!(error.to_string().contains("verdicts.csv"), "{error}");
+    };
+    refused(None);
+    refused(Some("paper,effect\nz_loss,large\n"));
+    refused(Some("paper,n\nz_loss,-3\n"));
+    refused(Some("paper,n\nz_loss\n"));
+}
+
+#[test]
 fn every_claim_is_in_the_table_of_verdicts() {
     let (paper, results) = (common::paper(), common::results());
     let table = verdicts_table(&[common::paper_report(&paper, &results)]).unwrap();
@@ -70,6 +91,31 @@ proptest::proptest! {
         let safe = defused(&text);
         let formula = safe.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && safe.parse::<f64>().is_err();
         proptest::prop_assert!(!formula, "{:?}", safe);
+    }
+
+    #[test]
+    fn a_table_of_verdicts_comes_back(
+        rows in proptest::collection::vec(("[\\PC\n\",]{0,12}", proptest::option::of(proptest::num::f64::ANY), 0_u64..), 0..6)
+    ) {
+        let column = |name: &str, texts: Vec<String>| Column::new(name.into(), texts);
+        let mut table = DataFrame::new_infer_height(vec![
+            column("claim", rows.iter().map(|row| row.0.clone()).collect()),
+            Column::new("effect".into(), rows.iter().map(|row| row.1).collect::<Vec<_>>()),
+            Column::new("n".into(), rows.iter().map(|row| row.2).collect::<Vec<_>>()),
+        ])
+        .unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("verdicts.csv");
+        write_csv(&mut table, &path).unwrap();
+        let back = read_verdict_table(&path).unwrap();
+        proptest::prop_assert_eq!(back.height(), rows.len());
+        let (claims, effects) = (back.column("claim").unwrap().str().unwrap(), back.column("effect").unwrap().f64().unwrap());
+        for (at, (claim, effect, n)) in rows.iter().enumerate() {
+            proptest::prop_assert_eq!(claims.get(at).unwrap_or_default(), claim);
+            let bits = |value: f64| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };
+            proptest::prop_assert_eq!(effects.get(at).map(bits), effect.map(bits));
+            proptest::prop_assert_eq!(back.column("n").unwrap().u64().unwrap().get(at), Some(*n));
+        }
     }
 
     #[test]
