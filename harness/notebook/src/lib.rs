@@ -11,7 +11,8 @@
 //! | [`error`](mod@error) | errors that read well in a cell |
 //! | `trials` | with the feature `losses`: single trials, run in the kernel |
 //!
-//! Without the feature `losses` nothing of burn is built.
+//! Without the feature `losses` nothing of burn is built. A notebook does not import this crate by itself, but as one of two
+//! dynamic libraries, `notebooks/reader` and `notebooks/losses`, which `notebooks/README.md` explains.
 //!
 //! ```no_run
 //! use harness_notebook::prelude::*;

@@ -1,391 +1,34 @@
-//! What the templates print, computed from records and evidence.
+//! The page of a paper.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness_core::case_result::Status;
 use harness_core::claim::Test;
-use harness_core::evidence::{Evidence, LEVEL, Verdict, bracket};
+use harness_core::evidence::{Evidence, LEVEL, bracket};
 use harness_core::figure::{Plot, Table};
 use harness_core::paper::{ArmRole, DataRole};
-use harness_core::record::{Outcome, Record};
+use harness_core::record::Record;
 use harness_core::stats;
-use harness_core::text::number;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::findings::findings;
-use super::{ClaimRow, Counts, PaperReport, RunReport, ShownFigure};
+use super::evidence::EvidenceView;
+use super::time::duration;
+use super::{MOST_PROBLEMS, ProblemView, TrialsView, anchor, data_label, heading, problems, reduced};
+use crate::report::findings::findings;
+use crate::report::{ClaimRow, PaperReport, RunReport, ShownFigure};
 
-/// Trials that did not give usable numbers which are named at most, per table.
-const MOST_PROBLEMS: usize = 60;
 /// Rows of the table of measured numbers at most.
 const MOST_NUMBERS: usize = 150;
+
 /// Rows of a paper's own table that are printed at most.
 const MOST_ROWS: usize = 300;
+
 /// Columns of a paper's own table that are printed at most.
 const MOST_COLUMNS: usize = 24;
 
-/// The verdicts, each with its meaning.
-pub(super) const LEGEND: [(Verdict, &str); 5] = [
-    (Verdict::Reproduced, "the effect is there, beyond chance and as large as the rule asks"),
-    (Verdict::DirectionOnly, "it points the claimed way, but is smaller than the rule asks or not beyond chance"),
-    (Verdict::Inconclusive, "these trials cannot tell"),
-    (
-        Verdict::Contradicted,
-        "the opposite was measured, or the bar that the rule states was missed: beyond chance, or in every seed",
-    ),
-    (Verdict::NotRun, "there are no trials to judge by"),
-];
-
 #[derive(Serialize)]
-pub(super) struct RunView {
-    id: String,
-    command: String,
-    started: String,
-    wall: String,
-    machine: String,
-    device: String,
-    version: String,
-    synthetic_note: Option<String>,
-    verdicts: Vec<VerdictCount>,
-    claims: usize,
-    profiles: Vec<ProfileView>,
-    trials: Vec<TrialsView>,
-    problems: Vec<ProblemView>,
-    problems_left: usize,
-}
-
-#[derive(Serialize)]
-struct VerdictCount {
-    verdict: &'static str,
-    mark: &'static str,
-    meaning: &'static str,
-    count: usize,
-}
-
-#[derive(Serialize)]
-struct ProfileView {
-    name: &'static str,
-    synthetic: bool,
-    /// Every name of a claim in the profile: the columns of the grid paper × claim.
-    columns: Vec<String>,
-    papers: Vec<ClaimsView>,
-}
-
-/// The claims of a paper.
-#[derive(Serialize)]
-struct ClaimsView {
-    slug: String,
-    title: String,
-    year: u16,
-    /// File name of the paper's page, without ending.
-    page: String,
-    data: &'static str,
-    deviations: String,
-    rows: Vec<RowView>,
-    /// One per column of the grid; absent where the paper has no claim of the name.
-    grid: Vec<Option<MarkView>>,
-}
-
-/// A verdict as a sign.
-#[derive(Serialize)]
-struct MarkView {
-    claim: String,
-    anchor: String,
-    verdict: &'static str,
-    mark: &'static str,
-}
-
-#[derive(Serialize)]
-struct RowView {
-    /// Place of the claim on the paper's page of the site.
-    anchor: String,
-    /// The same on its Markdown page, where its name is one that a heading's address can be told from.
-    heading: Option<String>,
-    claim: String,
-    text: String,
-    evidence: EvidenceView,
-    published: String,
-    source: String,
-}
-
-#[derive(Serialize)]
-struct TrialsView {
-    slug: String,
-    page: String,
-    profile: &'static str,
-    planned: usize,
-    finished: usize,
-    failed: usize,
-    skipped: usize,
-    diverged: usize,
-    missing: usize,
-    data: &'static str,
-    /// What the finished trials took, one after another.
-    time: String,
-}
-
-impl TrialsView {
-    fn new(report: &PaperReport<'_>, page: &str) -> Self {
-        let Counts { planned, finished, failed, skipped, diverged, missing } = report.counts();
-        TrialsView {
-            slug: report.paper.slug.clone(),
-            page: page.to_owned(),
-            profile: report.profile.name(),
-            planned,
-            finished,
-            failed,
-            skipped,
-            diverged,
-            missing,
-            data: data_label(report),
-            time: total_time(report),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct ProblemView {
-    slug: String,
-    arm: String,
-    cell: String,
-    seed: u64,
-    outcome: &'static str,
-    reason: String,
-}
-
-#[derive(Serialize)]
-struct EvidenceView {
-    verdict: &'static str,
-    mark: &'static str,
-    /// Place of the verdict in the legend.
-    rank: usize,
-    quantity: String,
-    effect: Option<f64>,
-    interval: Option<String>,
-    n: usize,
-    /// Effect and interval, or in how many seeds the rule holds, in words.
-    effect_words: String,
-    /// In how many of the seeds a rule holds that holds or fails exactly; absent for other rules.
-    holds_in: Option<usize>,
-    detectable: Option<f64>,
-    p_value: Option<f64>,
-    adjusted_p: Option<f64>,
-    /// How many more seeds would probably decide it, in words.
-    outlook: Option<String>,
-    /// Whether the experiment is smaller than the paper's, where the verdict says anything about the claim.
-    reduced: bool,
-    /// Whether a sequential test had its last word before its last look.
-    early: bool,
-    summary: String,
-    /// What stands beside effect and interval where there is little room.
-    brief: String,
-}
-
-/// Whether a verdict has to be read as one of a smaller experiment than the paper's.
-pub(super) fn reduced(report: &PaperReport<'_>, evidence: &Evidence) -> bool {
-    let says_something =
-        matches!(evidence.verdict, Verdict::Reproduced | Verdict::DirectionOnly | Verdict::Contradicted);
-    says_something && !report.deviations().is_empty()
-}
-
-impl EvidenceView {
-    fn new(evidence: &Evidence, reduced: bool) -> Self {
-        EvidenceView {
-            reduced,
-            early: evidence.look.is_some_and(|look| look.early),
-            adjusted_p: evidence.adjusted_p,
-            outlook: evidence.outlook_in_words(),
-            verdict: evidence.verdict.name(),
-            mark: mark(evidence.verdict),
-            rank: LEGEND.iter().position(|(verdict, _)| *verdict == evidence.verdict).unwrap_or(LEGEND.len()),
-            quantity: evidence.quantity.clone(),
-            effect: evidence.effect,
-            interval: evidence.interval.map(bracket),
-            n: evidence.n,
-            effect_words: effect_words(evidence),
-            holds_in: evidence.holds_in(),
-            detectable: evidence.detectable,
-            p_value: evidence.p_value,
-            summary: measured(evidence),
-            brief: brief(evidence),
-        }
-    }
-}
-
-fn effect_words(evidence: &Evidence) -> String {
-    if let Some(seeds) = evidence.holds_in() {
-        return format!("holds in {seeds} of {} seeds", evidence.n);
-    }
-    let effect = evidence.effect.map_or_else(|| "—".to_owned(), number);
-    match evidence.interval {
-        Some(interval) => format!("{effect} {}", bracket(interval)),
-        None => effect,
-    }
-}
-
-/// The anchor of a paper's claim by its place, since a claim's name may hold anything.
-pub(super) fn anchor(place: usize) -> String {
-    format!("claim-{}", place + 1)
-}
-
-/// The address that a heading of one plain word gets in Markdown.
-fn heading(id: &str) -> Option<String> {
-    let plain = !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric());
-    plain.then(|| id.to_ascii_lowercase())
-}
-
-/// A verdict as a sign, for where a word is too long.
-fn mark(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Reproduced => "✓",
-        Verdict::DirectionOnly => "↗",
-        Verdict::Inconclusive => "?",
-        Verdict::Contradicted => "✗",
-        Verdict::NotRun => "–",
-    }
-}
-
-/// `original`, `stand-in`, `synthetic`, or `none` where the experiment needs no data.
-pub(super) fn data_label(report: &PaperReport<'_>) -> &'static str {
-    let has_role = |id: &String, role: DataRole| report.paper.data.iter().any(|set| set.id == *id && set.role == role);
-    let opened = report.results.records().iter().flat_map(|record| record.provenance.data.keys());
-    let used: BTreeSet<&String> = opened.filter(|id| !has_role(id, DataRole::Reported)).collect();
-    if report.synthetic() {
-        "synthetic"
-    } else if used.is_empty() {
-        "none"
-    } else if used.into_iter().any(|id| has_role(id, DataRole::StandIn)) {
-        "stand-in"
-    } else {
-        "original"
-    }
-}
-
-fn problems(report: &PaperReport<'_>) -> Vec<ProblemView> {
-    let view = |record: &Record, outcome, reason: String| ProblemView {
-        slug: report.paper.slug.clone(),
-        arm: record.arm.clone(),
-        cell: record.cell.to_string(),
-        seed: record.seed,
-        outcome,
-        reason,
-    };
-    report
-        .results
-        .records()
-        .iter()
-        .filter_map(|record| match &record.outcome {
-            Outcome::Failed { reason } => Some(view(record, "failed", reason.clone())),
-            Outcome::Skipped { reason } => Some(view(record, "skipped", reason.clone())),
-            Outcome::Finished if record.diverged() => {
-                let bad = record.metrics.iter().filter(|(_, value)| !value.0.is_finite());
-                let names: Vec<String> = bad.map(|(name, value)| format!("{name} = {}", value.0)).collect();
-                Some(view(record, "diverged", names.join(", ")))
-            }
-            Outcome::Finished => None,
-        })
-        .collect()
-}
-
-/// What `README.md` prints.
-pub(super) fn run(run: &RunReport<'_>, stems: &[String]) -> RunView {
-    let mut profiles: BTreeMap<harness_core::paper::Profile, ProfileView> = BTreeMap::new();
-    let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
-    let mut trials = Vec::new();
-    let mut all_problems = Vec::new();
-    for (report, stem) in run.papers.iter().zip(stems) {
-        let profile = profiles.entry(report.profile).or_insert_with(|| ProfileView {
-            name: report.profile.name(),
-            synthetic: false,
-            columns: Vec::new(),
-            papers: Vec::new(),
-        });
-        profile.synthetic |= report.synthetic();
-        let kinds: BTreeSet<String> = report.deviations().iter().map(|deviation| deviation.kind.to_string()).collect();
-        let mut rows = Vec::new();
-        for (place, ClaimRow { id, claim, evidence }) in report.rows().enumerate() {
-            *counts.entry(evidence.verdict).or_default() += 1;
-            if profile.columns.iter().all(|known| known != id) {
-                profile.columns.push(id.to_owned());
-            }
-            rows.push(RowView {
-                anchor: anchor(place),
-                heading: heading(id),
-                claim: id.to_owned(),
-                text: claim.map_or(String::new(), |claim| claim.text.clone()),
-                evidence: EvidenceView::new(&evidence, reduced(report, &evidence)),
-                published: claim.map_or(String::new(), |claim| claim.published.text.clone()),
-                source: claim.map_or(String::new(), |claim| claim.published.source.clone()),
-            });
-        }
-        profile.papers.push(ClaimsView {
-            slug: report.paper.slug.clone(),
-            title: report.paper.title.clone(),
-            year: report.paper.year,
-            page: stem.clone(),
-            data: data_label(report),
-            deviations: kinds.into_iter().collect::<Vec<_>>().join(", "),
-            rows,
-            grid: Vec::new(),
-        });
-        trials.push(TrialsView::new(report, stem));
-        all_problems.extend(problems(report));
-    }
-    for profile in profiles.values_mut() {
-        profile.columns.sort_by_key(|name| natural(name));
-        for paper in &mut profile.papers {
-            paper.grid = profile
-                .columns
-                .iter()
-                .map(|column| {
-                    paper.rows.iter().find(|row| row.claim == *column).map(|row| MarkView {
-                        claim: row.claim.clone(),
-                        anchor: row.anchor.clone(),
-                        verdict: row.evidence.verdict,
-                        mark: row.evidence.mark,
-                    })
-                })
-                .collect();
-        }
-    }
-    let problems_left = all_problems.len().saturating_sub(MOST_PROBLEMS);
-    all_problems.truncate(MOST_PROBLEMS);
-    RunView {
-        id: run.id.clone(),
-        command: run.command.clone(),
-        started: utc(run.started_unix),
-        wall: duration(run.wall_s),
-        machine: run.machine.clone(),
-        device: run.device.clone(),
-        version: run.harness_version.clone(),
-        synthetic_note: run.synthetic_note.clone(),
-        verdicts: LEGEND
-            .iter()
-            .map(|(verdict, meaning)| VerdictCount {
-                verdict: verdict.name(),
-                mark: mark(*verdict),
-                meaning,
-                count: counts.get(verdict).copied().unwrap_or(0),
-            })
-            .collect(),
-        claims: counts.values().sum(),
-        profiles: profiles.into_values().collect(),
-        trials,
-        problems: all_problems,
-        problems_left,
-    }
-}
-
-/// A name split at its last digits, so that `C10` comes after `C9`.
-fn natural(name: &str) -> (String, u64, String) {
-    let digits = name.len() - name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    let (stem, number) = name.split_at(name.len() - digits);
-    (stem.to_owned(), number.parse().unwrap_or(0), name.to_owned())
-}
-
-#[derive(Serialize)]
-pub(super) struct PaperView {
+pub(in crate::report) struct PaperView {
     title: String,
     slug: String,
     family: &'static str,
@@ -547,7 +190,7 @@ struct DataView {
 }
 
 /// What the page of a paper prints; `figures` with their paths, without ending, relative to the page.
-pub(super) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<ShownFigure>) -> PaperView {
+pub(in crate::report) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, figures: Vec<ShownFigure>) -> PaperView {
     let paper = report.paper;
     let mut links = Vec::new();
     if let Some(arxiv) = &paper.arxiv {
@@ -716,38 +359,6 @@ fn described(figure: &harness_core::figure::Figure) -> String {
     format!("{}: {}", figure.title, panels.collect::<Vec<_>>().join("; "))
 }
 
-/// What was found, without what the parts of a composed rule say below it anyway.
-fn measured(evidence: &Evidence) -> String {
-    let told = evidence.parts.iter().all(|part| evidence.summary.contains(&part.summary));
-    match evidence.parts.as_slice() {
-        [] => return evidence.summary.clone(),
-        [only] if evidence.composed.is_some() => return measured(only),
-        _ if evidence.composed.is_none() && !told => return evidence.summary.clone(),
-        _ => {}
-    }
-    let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
-    for part in &evidence.parts {
-        *counts.entry(part.verdict).or_default() += 1;
-    }
-    if let [(verdict, count)] = counts.iter().collect::<Vec<_>>().as_slice() {
-        let all = if **count == 2 { "both parts".to_owned() } else { format!("all {count} parts") };
-        return format!("{all}: {verdict}");
-    }
-    let words: Vec<String> = counts.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
-    format!("of {} parts: {}", evidence.parts.len(), words.join(", "))
-}
-
-/// What was found, in few words: what the effect is of where an interval stands beside it, else the findings.
-fn brief(evidence: &Evidence) -> String {
-    match (evidence.interval, evidence.parts.is_empty()) {
-        (Some(_), true) if !evidence.quantity.is_empty() => evidence.quantity.clone(),
-        (Some(_), false) if !evidence.quantity.is_empty() => {
-            format!("{}; effect: {}", measured(evidence), evidence.quantity)
-        }
-        _ => measured(evidence),
-    }
-}
-
 /// Up to eight names, without a full stop at the end.
 fn names(authors: &[String]) -> String {
     let mut names = authors.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -811,13 +422,6 @@ fn numbers(report: &PaperReport<'_>) -> Vec<NumberView> {
             n: values.len(),
         })
         .collect()
-}
-
-/// What the finished trials took, one after another.
-fn total_time(report: &PaperReport<'_>) -> String {
-    let finished = report.results.records().iter().filter(|record| record.finished());
-    // From a zero without a sign, which an empty sum does not have.
-    duration(finished.fold(0.0, |sum, record| sum + record.cost.wall_s))
 }
 
 fn costs(report: &PaperReport<'_>) -> Vec<CostView> {
@@ -933,39 +537,6 @@ fn flow(value: &Value) -> String {
     }
 }
 
-/// `35.2 s`, `4 min 10 s`, `2 h 05 min`.
-pub(super) fn duration(seconds: f64) -> String {
-    if !seconds.is_finite() || seconds < 0.0 {
-        return "—".into();
-    }
-    // Rounded first, so that 59.9 s is not 60 s.
-    let whole = seconds.round() as u64;
-    match whole {
-        0..60 => format!("{} s", number((seconds * 100.0).round() / 100.0)),
-        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
-    }
-}
-
-/// `2026-03-01 17:05 UTC`, from seconds since 1970.
-fn utc(seconds: u64) -> String {
-    let days = seconds / 86_400;
-    if days > 2_932_896 {
-        return format!("{seconds} s after 1970");
-    }
-    // Days since 0000-03-01, in eras of 400 years (Hinnant, "chrono-compatible low-level date algorithms", 2014).
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = 400 * era + year_of_era + u64::from(month <= 2);
-    let (hour, minute) = (seconds % 86_400 / 3_600, seconds % 3_600 / 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -976,18 +547,5 @@ mod tests {
         let found: Vec<(String, String)> = settings(&tree).into_iter().map(|leaf| (leaf.key, leaf.value)).collect();
         let want = [("a.b", "1"), ("a.c", "text"), ("d", "[{flip: {p: 0.5}}, [1, 2.0]]"), ("e", "null")];
         assert_eq!(found, want.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    }
-
-    #[test]
-    fn dates_and_durations() {
-        assert_eq!(utc(0), "1970-01-01 00:00 UTC");
-        assert_eq!(utc(951_782_400), "2000-02-29 00:00 UTC");
-        assert_eq!(utc(1_772_384_700), "2026-03-01 17:05 UTC");
-        assert_eq!(utc(253_402_300_799), "9999-12-31 23:59 UTC");
-        assert!(utc(u64::MAX).contains("after 1970"));
-        assert_eq!(duration(35.204), "35.2 s");
-        assert_eq!(duration(59.99), "1 min 00 s");
-        assert_eq!(duration(7500.0), "2 h 05 min");
-        assert_eq!(duration(f64::NAN), "—");
     }
 }
