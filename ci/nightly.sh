@@ -139,8 +139,9 @@ inside() { echo "papers=(${papers[*]@Q}); $(declare -p logs reports profile data
 
 last_run="" this_run=""
 step build 3600 - cargo build -p harness "${options[@]}"
-HARNESS="$(bash ci/binary.sh)"
-[[ " ${options[*]} " != *" --release "* ]] || HARNESS="${HARNESS/debug/release}"
+built=debug
+[[ " ${options[*]} " != *" --release "* ]] || built=release
+HARNESS="$(bash ci/binary.sh "$built")"
 # The binary of this night, whatever is built meanwhile.
 if [ -x "$HARNESS" ]; then
     cp "$HARNESS" "$scratch/harness"
