@@ -8,7 +8,7 @@ use harness_core::cell::Cell as GridCell;
 use harness_core::conformance::{Status, Vectors};
 use harness_core::data::CachedSet;
 use harness_core::evidence::Verdict;
-use harness_core::grid::synthetic_trial;
+use harness_core::grid::{synthetic_trial, synthetic_trials};
 use harness_core::lab::{Host, Interrupt, Notebook, QuietHost};
 use harness_core::number::Number;
 use harness_core::op::{Array, Values};
@@ -161,19 +161,9 @@ fn trial(profile: Profile, arm: &str, cell: &GridCell, seed: u64) -> Trial {
     synthetic_trial(REPRODUCTION.paper(), profile, arm, cell.clone(), seed).unwrap()
 }
 
-/// Arms and cells of a profile.
-fn plan(profile: Profile) -> Vec<(String, GridCell)> {
-    let paper = REPRODUCTION.paper();
-    paper
-        .profiles
-        .get(profile)
-        .grid
-        .iter()
-        .flat_map(|block| {
-            let arms = block.arms.clone().unwrap();
-            block.cells().into_iter().flat_map(move |cell| arms.clone().into_iter().map(move |arm| (arm, cell.clone())))
-        })
-        .collect()
+/// The trials of a profile for one seed.
+fn trials(profile: Profile, seed: u64) -> Vec<Trial> {
+    synthetic_trials(REPRODUCTION.paper(), profile, seed..=seed)
 }
 
 fn run(trial: &Trial, host: &mut dyn Host) -> Result<Notebook> {
@@ -185,8 +175,8 @@ fn run(trial: &Trial, host: &mut dyn Host) -> Result<Notebook> {
 #[test]
 fn every_planned_trial_has_settings_that_fit() {
     for profile in Profile::ALL {
-        for (arm, cell) in plan(profile) {
-            REPRODUCTION.check(&trial(profile, &arm, &cell, 0)).unwrap();
+        for trial in trials(profile, 0) {
+            REPRODUCTION.check(&trial).unwrap();
         }
     }
 }
@@ -233,8 +223,8 @@ impl Host for Stopping {
 
 #[test]
 fn an_interrupted_trial_resumes_to_the_same_bits() {
-    for (arm, cell) in plan(Profile::Smoke) {
-        let trial = trial(Profile::Smoke, &arm, &cell, 1);
+    for trial in trials(Profile::Smoke, 1) {
+        let (arm, cell) = (&trial.arm, &trial.cell);
         let whole = run(&trial, &mut QuietHost).unwrap();
         // In the retrained arms the first four rounds are those of the population, the next ones their own.
         for stop_after in [1, 3, 5] {
@@ -257,8 +247,8 @@ fn an_interrupted_trial_resumes_to_the_same_bits() {
 fn the_smoke_profile_runs_and_can_be_judged_and_drawn() {
     let mut records = Vec::new();
     for seed in 0..2 {
-        for (arm, cell) in plan(Profile::Smoke) {
-            let trial = trial(Profile::Smoke, &arm, &cell, seed);
+        for trial in trials(Profile::Smoke, seed) {
+            let (arm, cell) = (&trial.arm, &trial.cell);
             let notebook = run(&trial, &mut QuietHost).unwrap();
             for (name, value) in &notebook.metrics {
                 assert!(value.0.is_finite(), "{arm} in {cell}: {name} is {}", value.0);

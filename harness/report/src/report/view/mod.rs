@@ -29,6 +29,13 @@ pub(super) use time::duration;
 /// Trials that did not give usable numbers which are named at most, per table.
 const MOST_PROBLEMS: usize = 60;
 
+/// Keeps the first rows of a table and returns how many are left out.
+fn keep<T>(rows: &mut Vec<T>, most: usize) -> usize {
+    let left = rows.len().saturating_sub(most);
+    rows.truncate(most);
+    left
+}
+
 #[derive(Serialize)]
 struct TrialsView {
     slug: String,

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::evidence::EvidenceView;
 use super::time::duration;
-use super::{MOST_PROBLEMS, ProblemView, TrialsView, anchor, data_label, heading, problems, reduced};
+use super::{MOST_PROBLEMS, ProblemView, TrialsView, anchor, data_label, heading, keep, problems, reduced};
 use crate::report::findings::findings;
 use crate::report::{ClaimRow, PaperReport, RunReport, ShownFigure};
 
@@ -201,11 +201,9 @@ pub(in crate::report) fn paper(run: &RunReport<'_>, report: &PaperReport<'_>, fi
         links.push(LinkView { label: format!("authors' code: {repository}"), address });
     }
     let mut numbers = numbers(report);
-    let numbers_left = numbers.len().saturating_sub(MOST_NUMBERS);
-    numbers.truncate(MOST_NUMBERS);
+    let numbers_left = keep(&mut numbers, MOST_NUMBERS);
     let mut problems = problems(report);
-    let problems_left = problems.len().saturating_sub(MOST_PROBLEMS);
-    problems.truncate(MOST_PROBLEMS);
+    let problems_left = keep(&mut problems, MOST_PROBLEMS);
     let deviation = |deviation: &harness_core::paper::Deviation| DeviationView {
         kind: deviation.kind.to_string(),
         paper: deviation.paper.clone(),

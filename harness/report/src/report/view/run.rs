@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::evidence::{EvidenceView, LEGEND, mark};
 use super::time::{duration, utc};
-use super::{MOST_PROBLEMS, ProblemView, TrialsView, anchor, data_label, heading, problems, reduced};
+use super::{MOST_PROBLEMS, ProblemView, TrialsView, anchor, data_label, heading, keep, problems, reduced};
 use crate::report::{ClaimRow, RunReport};
 
 #[derive(Serialize)]
@@ -143,8 +143,7 @@ pub(in crate::report) fn run(run: &RunReport<'_>, stems: &[String]) -> RunView {
                 .collect();
         }
     }
-    let problems_left = all_problems.len().saturating_sub(MOST_PROBLEMS);
-    all_problems.truncate(MOST_PROBLEMS);
+    let problems_left = keep(&mut all_problems, MOST_PROBLEMS);
     RunView {
         id: run.id.clone(),
         command: run.command.clone(),
